@@ -1,0 +1,32 @@
+# Two commands:  make demo  restores a picture;  make test  passes the tests. Both set everything up first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/demo.done
+	$(BIN)/pixmend restore examples/harbour.png out/harbour_x2.png --scale 2 --compare --force
+
+test: .venv/dev.done
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The stamps make second runs quick; a change of the dependencies installs again.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo.done: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/dev.done: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ .venv/demo.done

@@ -1,0 +1,94 @@
+"""Text to frozen dataclasses and back: ``--set`` options and run.json files.
+
+The dataclasses stay plain; pydantic reads single values by their annotated type, here and nowhere else.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pixmend.errors import PixmendError
+
+T = TypeVar("T")
+
+
+def override(config: T, *assignments: str) -> T:
+    """A copy with fields set from text: ``override(run, "optim.lr=1e-4", "steps=1000")``.
+
+    Raises:
+        PixmendError: no ``=``, an unknown field (the nearest is named), or a value of the wrong type.
+    """
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise PixmendError(f"{assignment!r}: expected FIELD=VALUE, such as steps=1000")
+        config = _set(config, path.strip().split("."), text.strip(), path.strip())
+    return config
+
+
+def from_plain(kind: type[T], plain: object, *, where: str) -> T:
+    """The dataclass that ``dataclasses.asdict`` and JSON made ``plain`` of; ``where`` names the file in errors.
+
+    A field that may be one of several dataclasses becomes the one with these field names.
+
+    Raises:
+        PixmendError: a field too many or missing, or a value of the wrong type, with its path.
+    """
+    if not isinstance(plain, Mapping):
+        raise PixmendError(f"{where}: expected the fields of {kind.__name__}, got {type(plain).__name__}")
+    hints = get_type_hints(kind)
+    for name in plain:
+        _check_field(kind, str(name), f"{where}.{name}")
+    values = {name: _value(hints[name], value, f"{where}.{name}") for name, value in plain.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise PixmendError(f"{where}: {error}") from error
+
+
+def _set(config: Any, path: list[str], text: str, whole: str) -> Any:
+    if not is_dataclass(config) or isinstance(config, type):
+        raise PixmendError(f"{whole}: {type(config).__name__} has no fields to set")
+    name, *rest = path
+    _check_field(type(config), name, whole)
+    if rest:
+        return replace(config, **{name: _set(getattr(config, name), rest, text, whole)})
+    return replace(config, **{name: _parse(get_type_hints(type(config))[name], text, whole)})
+
+
+def _check_field(kind: type, name: str, where: str) -> None:
+    names = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(names)}"
+        raise PixmendError(f"{where}: {kind.__name__} has no field {name!r}: {hint}")
+
+
+def _value(hint: Any, value: object, where: str) -> object:
+    """A plain value as its annotated type; nested dataclasses by their field names."""
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    kinds = [member for member in members if is_dataclass(member)]
+    if kinds and isinstance(value, Mapping):
+        fitting = [kind for kind in kinds if set(value) == {field.name for field in fields(kind)}] or kinds
+        return from_plain(fitting[0], value, where=where)  # pyright: ignore[reportArgumentType]
+    return _convert(hint, value, where)
+
+
+def _parse(hint: Any, text: str, where: str) -> object:
+    """Text as its annotated type: comma-separated where that is a tuple."""
+    if text.lower() == "none":
+        return _convert(hint, None, where)
+    if get_origin(hint) is tuple:
+        return _convert(hint, tuple(part.strip() for part in text.split(",") if part.strip()), where)
+    return _convert(hint, text, where)
+
+
+def _convert(hint: Any, value: object, where: str) -> object:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        raise PixmendError(f"{where}: {error.errors()[0]['msg']}, got {value!r}") from error
