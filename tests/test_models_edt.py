@@ -1,0 +1,205 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pixmend as pm
+import seeded
+from pixmend.models import EDT, VARIANTS, build
+from pixmend.models.edt import EDTConfig
+from pixmend.weights.edt import config_of, from_official, to_official
+
+TINY = EDTConfig(tasks=("sr_x2", "sr_x3", "sr_x4", "dn_g25", "dr_L"), features=4, dim=8, depths=(2,), num_heads=2)
+
+FILES = {
+    "edt/SRx2_EDTT_Div2kFlickr2K": "edt_t",
+    "edt/SRx2_EDTS_Div2kFlickr2K": "edt_s",
+    "edt/SRx2_EDTL_Div2kFlickr2K": "edt_l",
+    "edt/SRx2x3x4_EDTT_ImageNet200K": "edt_t",
+    "edt/SRx2x3DNg15_EDTB_ImageNet200K": "edt_b",
+    "edt/DNg15g25g50_EDTB_ImageNet200K": "edt_b",
+    "edt/DNg15_EDTBSF_D4": "edt_b_sf",
+    "edt/DRlshs_EDTB_ImageNet200K": "edt_b",
+}
+
+
+def official(file: str) -> EDT:
+    weights = seeded.weights(file)
+    network = build(config_of(weights))
+    network.load_state_dict(from_official(weights))
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "edt/SRx2_EDTT_Div2kFlickr2K",
+        "edt/SRx2x3x4_EDTT_ImageNet200K",
+        "edt/DRlshs_EDTB_ImageNet200K",
+        "edt/DNg15g25g50_EDTB_ImageNet200K",
+    ],
+)
+def test_outputs_agree_with_the_official_network(file):
+    network, vectors = official(file), seeded.vectors(file)
+    assert {task for _, task, _ in vectors} == set(network.tasks)
+    for x, task, golden in vectors:
+        with torch.inference_mode():
+            assert seeded.error(network(x, task=task), golden) < seeded.TOLERANCE
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_configuration_is_read_off_the_tensors(file):
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in seeded.shapes(file).items()}
+    variant, found = VARIANTS[FILES[file]], config_of(tensors)
+    # The jointly trained T file says pixelshuffledirect in its fine-tunes and pixelshuffle itself.
+    upsampler = found.upsampler if file == "edt/SRx2x3x4_EDTT_ImageNet200K" else variant.upsampler
+    assert found == replace(variant, tasks=found.tasks, upsampler=upsampler)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_names_shapes_and_counts_are_the_official_ones(file):
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in seeded.shapes(file).items()}
+    with torch.device("meta"):
+        network = build(config_of(tensors))
+    assert sum(parameter.numel() for parameter in network.parameters()) == seeded.manifest(file)["params"]
+    ours = {name: tuple(tensor.shape) for name, tensor in to_official(network).items()}
+    assert ours == seeded.shapes(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks", "count"),
+    [
+        ("edt_t", ("sr_x2",), 916_924),
+        ("edt_t", ("sr_x3",), 919_099),
+        ("edt_t", ("sr_x4",), 922_144),
+        ("edt_t", ("dn_g15",), 923_939),
+        ("edt_t", ("sr_x2", "sr_x3", "sr_x4"), 1_100_127),
+        ("edt_s", ("sr_x4",), 4_267_315),
+        ("edt_s", ("dr_H",), 4_226_611),
+        ("edt_s", ("sr_x2", "sr_x3", "sr_x4"), 5_076_201),
+        ("edt_b", ("sr_x3",), 11_663_995),
+        ("edt_b", ("dn_g50",), 11_503_163),
+        ("edt_b", ("sr_x2", "sr_x3", "sr_x4"), 14_576_937),
+        ("edt_l", ("sr_x2",), 39_927_395),
+        ("edt_l", ("dn_g25",), 40_176_739),
+        ("edt_l", ("sr_x2", "sr_x3", "sr_x4"), 51_193_161),
+    ],
+)
+def test_parameter_counts_are_those_of_the_published_sizes(name, tasks, count):
+    with torch.device("meta"):
+        assert sum(parameter.numel() for parameter in pm.create(name, tasks=tasks).parameters()) == count
+
+
+def test_official_names_and_back_lose_nothing():
+    network = build(TINY)
+    back = from_official(to_official(network))
+    assert back.keys() == network.state_dict().keys()
+    assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from(TINY.tasks))
+def test_any_size_comes_out_exactly_as_large_as_promised(height, width, task):
+    network = build(replace(TINY, tasks=(task,))).eval()
+    scale = int(task[-1]) if task.startswith("sr") else 1
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, height, width)).shape == (1, 3, scale * height, scale * width)
+
+
+def test_padding_does_not_change_a_picture_that_needs_none():
+    branch = build(TINY).eval().select("sr_x2")
+    x = torch.rand(1, 3, 24, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(branch(x), branch.restore(x - branch.mean) + branch.mean)
+
+
+def test_pictures_of_a_batch_do_not_mix():
+    network = build(TINY).eval()
+    x = torch.rand(2, 3, 24, 24)
+    with torch.inference_mode():
+        both, second = network(x, task="sr_x2"), network(x[1:], task="sr_x2")
+    torch.testing.assert_close(both[1:], second)
+
+
+def test_one_pass_for_all_tasks_gives_what_each_task_gives_alone():
+    network = build(TINY).eval()
+    x = {task: torch.rand(2, 3, *(24 * network.reduction(task),) * 2) for task in TINY.tasks}
+    with torch.inference_mode():
+        together = network.together(x)
+        for task, picture in x.items():
+            torch.testing.assert_close(together[task], network(picture, task=task))
+
+
+def test_every_parameter_gets_a_gradient():
+    network = build(TINY)
+    x = {task: torch.rand(1, 3, *(24 * network.reduction(task),) * 2) for task in TINY.tasks}
+    sum(y.square().sum() for y in network.together(x).values()).backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+def test_forward_changes_nothing_and_repeats_itself():
+    network = build(TINY).eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    attributes = set(vars(network))
+    x = torch.rand(1, 3, 30, 20)
+    with torch.inference_mode():
+        first, second = network(x, task="dn_g25"), network(x, task="dn_g25")
+    assert torch.equal(first, second)
+    assert set(vars(network)) == attributes
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_bfloat16_stays_close_to_float32():
+    torch.manual_seed(0)
+    network = build(TINY).eval()
+    x = torch.rand(1, 3, 24, 24)
+    with torch.inference_mode():
+        exact = network(x, task="sr_x2")
+        rough = network.bfloat16()(x.bfloat16(), task="sr_x2").float()
+    assert (rough - exact).abs().max() < 0.05
+
+
+def test_drop_path_acts_in_training_only():
+    network = build(replace(TINY, depths=(4,), drop_path=0.9))
+    x = torch.rand(32, 3, 24, 24)
+    with torch.no_grad():
+        assert not torch.equal(network.train()(x, task="sr_x2"), network(x, task="sr_x2"))
+        assert torch.equal(network.eval()(x, task="sr_x2"), network(x, task="sr_x2"))
+
+
+def test_a_task_must_be_named_where_there_are_several():
+    with pytest.raises(pm.PixmendError, match="a task must be named: this network has sr_x2, sr_x3"):
+        build(TINY)(torch.rand(1, 3, 8, 8))
+
+
+def test_an_unknown_task_is_refused_by_name():
+    with pytest.raises(pm.PixmendError, match="no task 'sr_x8': this network has sr_x2, sr_x3"):
+        build(TINY).select("sr_x8")
+
+
+@pytest.mark.parametrize("tasks", [("sr_x5",), (), ("sr_x2", "sr_x2"), ("blur",)])
+def test_tasks_that_edt_cannot_have_are_refused(tasks):
+    with pytest.raises(pm.PixmendError, match="EDT"):
+        pm.create("edt_t", tasks=tasks)
+
+
+def test_an_unknown_variant_names_the_nearest():
+    with pytest.raises(pm.PixmendError, match=r"no network is called 'edt_tt': did you mean edt_t\?"):
+        pm.create("edt_tt")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.rand(3, 8, 8), r"expected a batch \(B, 3, H, W\) with H, W >= 1, got shape \(3, 8, 8\)"),
+        (torch.rand(1, 1, 8, 8), r"got shape \(1, 1, 8, 8\)"),
+        (torch.rand(1, 3, 0, 8), r"got shape \(1, 3, 0, 8\)"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "got torch.uint8: divide 8-bit values by 255 first"),
+    ],
+)
+def test_a_wrong_input_is_refused_with_its_shape(x, message):
+    with pytest.raises(pm.PixmendError, match=message):
+        build(TINY)(x, task="sr_x2")

@@ -1,0 +1,182 @@
+import os
+import zipfile
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import pixmend as pm
+import seeded
+from pixmend.models import VARIANTS, build
+from pixmend.weights import card, read, write_weights
+from pixmend.weights.edt import to_official
+from pixmend.weights.write import write_tensors
+
+TINY = replace(VARIANTS["edt_t"], tasks=("sr_x2", "dn_g25"), features=4, dim=12, depths=(2,))
+
+
+@pytest.fixture
+def ours(tmp_path):
+    network = build(TINY).eval()
+    path = tmp_path / "tiny.safetensors"
+    write_weights(path, network.state_dict(), config=TINY, card={"name": "tiny", "licence": "Apache-2.0"})
+    return path, network
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".safetensors"])
+def test_an_official_file_loads_and_agrees_with_the_official_network(tmp_path, suffix):
+    file = "edt/SRx2_EDTT_Div2kFlickr2K"
+    path = tmp_path / f"SRx2_EDTT_Div2kFlickr2K{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(seeded.weights(file), path)
+    network = pm.load(path)
+    for x, task, golden in seeded.vectors(file):
+        with torch.inference_mode():
+            assert seeded.error(network(x, task=task), golden) < seeded.TOLERANCE
+
+
+@pytest.mark.parametrize("wrapping", [("params",), ("state_dict",), ("model", "params_ema")])
+def test_wrapped_state_dicts_are_unwrapped(tmp_path, wrapping):
+    tensors = to_official(build(TINY))
+    wrapped = tensors
+    for key in reversed(wrapping):
+        wrapped = {key: wrapped, "iter": 3}
+    torch.save(wrapped, tmp_path / "wrapped.pth")
+    assert read(tmp_path / "wrapped.pth").tensors.keys() == tensors.keys()
+
+
+def test_what_pixmend_writes_it_reads_back_with_its_card(ours):
+    path, network = ours
+    loaded = pm.load(path)
+    assert loaded.config == TINY
+    assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in network.state_dict().items())
+    assert card(path) == {"name": "tiny", "licence": "Apache-2.0"}
+    assert not loaded.training
+
+
+def test_some_tasks_of_a_file_can_be_kept(ours):
+    path, network = ours
+    kept = pm.load(path, tasks=("dn_g25",))
+    assert kept.tasks == ("dn_g25",)
+    x = torch.rand(1, 3, 9, 9)
+    with torch.inference_mode():
+        assert torch.equal(kept(x), network(x, task="dn_g25"))
+
+
+def test_a_task_that_the_file_has_not_is_refused(ours):
+    with pytest.raises(pm.PixmendError, match="no task 'sr_x3': these weights have sr_x2, dn_g25"):
+        pm.load(ours[0], tasks=("sr_x3",))
+
+
+class Foreign:
+    """Runs a command when unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_file_with_foreign_pickle_content_is_refused_and_not_run(tmp_path):
+    torch.save({"params": Foreign(tmp_path / "ran")}, tmp_path / "hostile.pth")
+    with pytest.raises(pm.PixmendError, match=r"hostile.pth: refused, it holds more than tensors") as error:
+        pm.load(tmp_path / "hostile.pth")
+    assert not (tmp_path / "ran").exists()
+    assert "\n" not in str(error.value)
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _text(path):
+    path.write_text("not weights")
+
+
+def _truncated(path):
+    torch.save(to_official(build(TINY)), path)
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def _zip(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "hello")
+
+
+def _number(path):
+    torch.save({"params": 3}, path)
+
+
+@pytest.mark.parametrize("make", [_empty, _text, _truncated, _zip, _number])
+@pytest.mark.parametrize("name", ["bad.pth", "bad.safetensors"])
+def test_a_damaged_file_is_one_line_with_its_name(tmp_path, make, name):
+    make(tmp_path / name)
+    with pytest.raises(pm.PixmendError) as error:
+        pm.load(tmp_path / name)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_another_family_is_refused(tmp_path):
+    save_file({"conv_first.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(pm.PixmendError, match=r"not a file of a family pixmend knows .*conv_first.weight"):
+        pm.load(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("body.norm.weight"), r"body.norm.weight: expected \(12,\), got nothing"),
+        (lambda t: t.update(extra=torch.zeros(1)), r"extra: expected nothing, got \(1,\)"),
+        (
+            lambda t: t.update({"body.norm.bias": torch.zeros(5)}),
+            r"body.norm.bias: expected \(12,\), got \(5,\)",
+        ),
+    ],
+)
+def test_loading_is_strict_and_names_the_first_difference(tmp_path, change, message):
+    tensors = {name: tensor.clone() for name, tensor in to_official(build(TINY)).items()}
+    change(tensors)
+    torch.save(tensors, tmp_path / "odd.pth")
+    with pytest.raises(pm.PixmendError, match=message):
+        pm.load(tmp_path / "odd.pth")
+
+
+def test_a_name_that_is_nothing_says_what_there_is():
+    with pytest.raises(pm.PixmendError, match=r"no weights are called 'defualt', and no file is: there is .*default"):
+        pm.load("defualt")
+
+
+def test_a_size_without_weights_points_to_create():
+    with pytest.raises(pm.PixmendError, match="edt_t is a size, not weights: pixmend.create makes it"):
+        pm.load("edt_t")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(pm.PixmendError, match=r"none.pth: no such file"):
+        pm.load(tmp_path / "none.pth")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "kept.safetensors"
+    write_tensors(path, {"a": torch.ones(1)}, metadata={})
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(pm.PixmendError, match="kept.safetensors: cannot be written: No space left on device"):
+        write_tensors(path, {"a": torch.zeros(1)}, metadata={})
+    assert torch.equal(read(path).tensors["a"], torch.ones(1))
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.safetensors"]
+
+
+def test_the_default_weights_do_every_task_they_name():
+    network = pm.load("default")
+    assert network.tasks == ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
+    described = card("default")
+    assert described["licence"]
+    assert {row["task"] for rows in described["scores"].values() for row in rows} >= {
+        "sr_x2",
+        "dn_g25",
+        "dr_L",
+    }
