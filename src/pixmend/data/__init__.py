@@ -1,0 +1,7 @@
+"""Pictures on disk to training batches, every one of them a function of (seed, step, index)."""
+
+from pixmend.data.folders import Pictures
+from pixmend.data.loader import Batch, Batches, Pair
+from pixmend.data.tasks import TRAINABLE, degradation, scale
+
+__all__ = ["TRAINABLE", "Batch", "Batches", "Pair", "Pictures", "degradation", "scale"]

@@ -1,0 +1,29 @@
+"""The weights that ship with pixmend."""
+
+from dataclasses import replace
+
+from pixmend.models import VARIANTS
+from pixmend.train import Adam, Data, Every, Plateau, Run
+
+TASKS = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
+
+
+def edt_p() -> Run:
+    """A small EDT that does every task, trained from scratch on two CPU cores.
+
+    Every task is in every step, through one pass of the body (EDT, section 3.3). The rate stays high and falls at
+    the end, so that the run could be cut to the hours there were.
+
+    Command: ``pixmend train default --data photos --out runs/default``.
+    """
+    return Run(
+        name="edt_p.default",
+        model=replace(VARIANTS["edt_p"], tasks=TASKS),
+        data=Data(patch=48, batch=2, candidates=3),
+        optim=Adam(lr=1e-3, betas=(0.9, 0.99)),
+        schedule=Plateau(rise=100, fall=0.4),
+        steps=6000,
+        ema=0.998,
+        clip=1.0,
+        every=Every(log=50, preview=500, save=250),
+    )

@@ -1,0 +1,84 @@
+"""What a person looks at while a run goes on: a log, a curve of the loss, and pictures of what it can do."""
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pixmend.data import Batches
+from pixmend.degrade import imresize
+from pixmend.image import write_image
+from pixmend.train.config import Run
+
+LOG, CURVES = "log.jsonl", "curves.png"
+PREVIEW_KEY = -1
+"""The step whose batch is shown: none that is trained on."""
+
+
+class Diary:
+    """Writes into a run's folder. Lines of steps that a resumed run repeats are taken out first."""
+
+    def __init__(self, out: Path, run: Run, batches: Batches, *, start: int) -> None:
+        self.out, self.run, self.batches = out, run, batches
+        self.loss = float("nan")
+        self._tally: dict[str, list[float]] = {}
+        self._since, self._steps = time.perf_counter(), 0
+        lines = [line for line in self._lines() if line["step"] <= start]
+        (out / LOG).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def note(self, done: int, terms: dict[str, Tensor], *, norm: float, rate: float, last: bool) -> None:
+        """Count a finished step; every so often, and after the last, write a line of means since the line before."""
+        for task, term in terms.items():
+            self._tally.setdefault(task, []).append(term.item())
+        self.loss = sum(values[-1] for values in self._tally.values()) / len(self._tally)
+        self._steps += 1
+        if done % self.run.every.log and not last:
+            return
+        now = time.perf_counter()
+        losses = {task: round(sum(values) / len(values), 6) for task, values in self._tally.items()}
+        line = {
+            "step": done,
+            "loss": round(sum(losses.values()) / len(losses), 6),
+            "losses": losses,
+            "gradient_norm": round(norm, 5),
+            "learning_rate": rate,
+            "seconds_per_step": round((now - self._since) / self._steps, 4),
+        }
+        with (self.out / LOG).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self._tally, self._since, self._steps = {}, now, 0
+
+    def draw(self) -> None:
+        """The loss of every task against the step, as curves.png."""
+        from matplotlib.figure import Figure
+
+        lines = self._lines()
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes = figure.add_subplot(xlabel="step", ylabel="mean absolute error", yscale="log", title=self.run.name)
+        for task in self.run.model.tasks:
+            points = [(line["step"], line["losses"][task]) for line in lines if task in line["losses"]]
+            axes.plot(*zip(*points, strict=True) if points else ((), ()), label=task, linewidth=1)
+        axes.grid(alpha=0.3)
+        axes.legend(ncols=2, fontsize="small")
+        figure.savefig(self.out / CURVES, dpi=120)
+
+    @torch.inference_mode()
+    def preview(self, done: int, network: nn.Module) -> None:
+        """One sample of each task as a column: input, restored, clean."""
+        tiles: list[Tensor] = []
+        network.eval()
+        device = next(network.parameters()).device
+        for task in self.run.model.tasks:
+            low, high = (side[0] for side in self.batches.pairs(PREVIEW_KEY, task, indices=(0,)))
+            restored = network.select(task)(low[None].to(device))[0].float().cpu()  # pyright: ignore[reportCallIssue]
+            side = 192
+            tiles.append(torch.cat([imresize(tile, size=(side, side)) for tile in (low, restored, high)], dim=1))
+        folder = self.out / "previews"
+        folder.mkdir(exist_ok=True)
+        write_image(folder / f"{done:07d}.png", torch.cat(tiles, dim=2).clamp(0, 1))
+
+    def _lines(self) -> list[dict]:
+        path = self.out / LOG
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,175 @@
+import json
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+import pixmend as pm
+from pixmend.models.edt import EDTConfig
+from pixmend.train import Adam, Data, Every, Halving, Run, fit
+from pixmend.train.objectives import L1
+from pixmend.weights import read
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two pictures of coloured stripes: something that can be learnt in a few steps."""
+    path = tmp_path_factory.mktemp("pictures")
+    for place in range(2):
+        stripes = torch.arange(120).mul(3 + place).remainder(255)
+        pixels = torch.stack([stripes[:, None].expand(-1, 110), stripes[None, :110].expand(120, -1)], -1)
+        Image.fromarray(torch.cat([pixels, pixels[..., :1]], -1).to(torch.uint8).numpy()).save(path / f"{place}.png")
+    return str(path)
+
+
+@pytest.fixture
+def tiny(folder):
+    return Run(
+        name="tiny",
+        model=EDTConfig(tasks=("sr_x2", "dn_g25"), features=4, dim=8, depths=(2,), num_heads=2, drop_path=0.2),
+        data=Data(folders=(folder,), patch=24, batch=2),
+        optim=Adam(lr=2e-3),
+        schedule=Halving(at=(4,)),
+        steps=6,
+        ema=0.5,
+        precision="float32",
+        every=Every(log=2, preview=3, save=3),
+    )
+
+
+def tensors(out, file="state.safetensors"):
+    return read(out / file).tensors
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def lines(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def stop_after(step):
+    def watch(progress):
+        if progress.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return watch
+
+
+def test_a_run_leaves_weights_log_curves_and_previews(tiny, tmp_path):
+    path = fit(tiny, tmp_path / "run")
+    assert pm.load(path).tasks == tiny.model.tasks
+    assert [line["step"] for line in lines(tmp_path / "run")] == [2, 4, 6]
+    assert set(lines(tmp_path / "run")[0]["losses"]) == {"sr_x2", "dn_g25"}
+    assert Image.open(tmp_path / "run" / "curves.png").size == (960, 600)
+    assert sorted(file.name for file in (tmp_path / "run" / "previews").iterdir()) == ["0000003.png", "0000006.png"]
+
+
+def test_training_lowers_the_loss(tiny, tmp_path):
+    fit(replace(tiny, steps=60, schedule=Halving(), every=Every(log=20, preview=60, save=60)), tmp_path / "run")
+    first, *_, last = (line["loss"] for line in lines(tmp_path / "run"))
+    assert last < 0.8 * first
+
+
+def test_the_same_run_gives_the_same_weights(tiny, tmp_path):
+    fit(tiny, tmp_path / "a")
+    fit(tiny, tmp_path / "b")
+    assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("every_task", [True, False])
+def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(tiny, tmp_path, precision, every_task):
+    run = replace(tiny, precision=precision, data=replace(tiny.data, every_task=every_task))
+    fit(run, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt, match="stopped and saved after step 4 of 6"):
+        fit(run, tmp_path / "parts", watch=stop_after(4 - 1))
+    fit(run, tmp_path / "parts", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
+    weights = "weights.safetensors"
+    assert same(tensors(tmp_path / "whole", weights), tensors(tmp_path / "parts", weights))
+    assert [line["step"] for line in lines(tmp_path / "parts")] == [2, 4, 6]
+
+
+def test_resuming_a_killed_run_repeats_the_steps_since_the_last_save(tiny, tmp_path):
+    fit(tiny, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress):
+        if progress.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(tiny, tmp_path / "parts", watch=kill)
+    fit(tiny, tmp_path / "parts", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
+    assert [line["step"] for line in lines(tmp_path / "parts")] == [2, 4, 6]
+
+
+def test_the_weights_to_use_are_the_moving_average(tiny, tmp_path):
+    fit(replace(tiny, ema=0.0), tmp_path / "latest")
+    state, weights = tensors(tmp_path / "latest"), tensors(tmp_path / "latest", "weights.safetensors")
+    assert all(torch.equal(state[f"network.{name}"], tensor) for name, tensor in weights.items())
+    fit(replace(tiny, ema=0.9), tmp_path / "averaged")
+    state, weights = tensors(tmp_path / "averaged"), tensors(tmp_path / "averaged", "weights.safetensors")
+    assert not any(torch.equal(state[f"network.{name}"], tensor) for name, tensor in weights.items())
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(tiny, tmp_path, monkeypatch):
+    forward = L1.forward
+    calls = []
+
+    def poisoned(self, batch):
+        terms = forward(self, batch)
+        calls.append(1)
+        return {**terms, "dn_g25": terms["dn_g25"] * float("nan")} if len(calls) == 5 else terms
+
+    monkeypatch.setattr(L1, "forward", poisoned)
+    with pytest.raises(pm.PixmendError, match="step 4: the loss of dn_g25 is not finite; resume from the last save"):
+        fit(tiny, tmp_path / "run")
+    assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path / "run").values())
+    assert read(tmp_path / "run" / "state.safetensors").metadata["step"] == 3
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tiny, tmp_path):
+    fit(replace(tiny, steps=1), tmp_path / "run")
+    with pytest.raises(pm.PixmendError, match="already holds a run; resume it, or give another folder"):
+        fit(tiny, tmp_path / "run")
+
+
+def test_there_must_be_something_to_resume(tiny, tmp_path):
+    with pytest.raises(pm.PixmendError, match="nothing to resume"):
+        fit(tiny, tmp_path / "run", resume=True)
+
+
+def test_the_state_of_another_network_is_refused(tiny, tmp_path):
+    fit(replace(tiny, steps=1), tmp_path / "run")
+    wider = replace(tiny, model=replace(tiny.model, dim=16))
+    with pytest.raises(pm.PixmendError, match="not the state of this run") as error:
+        fit(wider, tmp_path / "run", resume=True)
+    assert "\n" not in str(error.value)
+
+
+def test_pictures_too_small_for_a_crop_are_refused(tiny, tmp_path):
+    with pytest.raises(pm.PixmendError, match="no usable picture of at least 400 x 400 pixels among 2 files"):
+        fit(replace(tiny, data=replace(tiny.data, patch=100)), tmp_path / "run")
+
+
+def test_all_tasks_share_one_pass_of_the_body(tiny):
+    network = pm.models.build(tiny.model)
+    passes = []
+    network.body.register_forward_hook(lambda module, args, output: passes.append(args[0].shape[0]))
+    pair = pm.data.Pair
+    batch = {
+        "sr_x2": pair(torch.rand(2, 3, 24, 24), torch.rand(2, 3, 48, 48)),
+        "dn_g25": pair(torch.rand(3, 3, 96, 96), torch.rand(3, 3, 96, 96)),
+    }
+    terms = L1(network)(batch)
+    assert passes == [5]
+    assert {task: term.shape for task, term in terms.items()} == {"sr_x2": (), "dn_g25": ()}
