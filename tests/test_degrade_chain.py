@@ -43,9 +43,7 @@ def test_a_choice_hands_the_picked_option_its_child_of_the_key() -> None:
 
 
 def test_a_choice_picks_evenly_without_weights() -> None:
-    picks = torch.tensor([Choice(NOISE, DIM, Round8()).pick((1, i)) for i in range(900)]).bincount(
-        minlength=3
-    )
+    picks = torch.tensor([Choice(NOISE, DIM, Round8()).pick((1, i)) for i in range(900)]).bincount(minlength=3)
     assert picks.min() > 240 and picks.max() < 360
 
 
@@ -57,9 +55,7 @@ def test_a_choice_picks_by_weight_and_never_what_weighs_nothing() -> None:
 
 
 def test_chains_and_choices_nest() -> None:
-    recipe = Chain(
-        Choice(Bicubic(scale=2), Bicubic(scale=4)), Choice(NOISE, Chain(RAIN_LIGHT, DIM)), Round8()
-    )
+    recipe = Chain(Choice(Bicubic(scale=2), Bicubic(scale=4)), Choice(NOISE, Chain(RAIN_LIGHT, DIM)), Round8())
     sizes = {tuple(recipe(IMAGE, seed=(0, i)).shape[1:]) for i in range(20)}
     assert sizes == {(12, 16), (6, 8)}
 
@@ -87,11 +83,7 @@ def test_degradations_are_frozen_and_slotted(step: Degradation) -> None:
 
 
 def test_the_union_lists_every_degradation_of_the_room() -> None:
-    classes = {
-        value
-        for value in vars(degrade).values()
-        if dataclasses.is_dataclass(value) and isinstance(value, type)
-    }
+    classes = {value for value in vars(degrade).values() if dataclasses.is_dataclass(value) and isinstance(value, type)}
     assert set(typing.get_args(Degradation)) == classes
 
 

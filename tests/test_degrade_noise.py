@@ -39,9 +39,7 @@ def test_the_same_key_gives_the_same_picture_bit_for_bit() -> None:
 
 
 def test_another_index_gives_another_picture() -> None:
-    assert not torch.equal(
-        GaussianNoise(sigma=25)(GREY, seed=(7, 1)), GaussianNoise(sigma=25)(GREY, seed=(7, 2))
-    )
+    assert not torch.equal(GaussianNoise(sigma=25)(GREY, seed=(7, 1)), GaussianNoise(sigma=25)(GREY, seed=(7, 2)))
 
 
 def test_the_global_seed_is_neither_read_nor_moved() -> None:

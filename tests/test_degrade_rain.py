@@ -54,9 +54,7 @@ def test_streaks_run_along_the_angle(angle: float) -> None:
 
 def test_brightness_grows_with_density_in_proportion() -> None:
     means = [
-        torch.stack(
-            [rain_layer(64, 64, **DRIZZLE | {"density": density}, seed=(2, i)) for i in range(60)]
-        ).mean()
+        torch.stack([rain_layer(64, 64, **DRIZZLE | {"density": density}, seed=(2, i)) for i in range(60)]).mean()
         for density in (5.0, 40.0)
     ]
     assert (means[1] / means[0]).item() == pytest.approx(8, rel=0.35)
@@ -141,10 +139,7 @@ def test_the_dtype_is_kept(dtype: torch.dtype) -> None:
 
 def test_heavy_rain_hides_more_than_light_rain() -> None:
     light, heavy = (
-        torch.stack([rain.layer(96, 96, seed=(3, i)) for i in range(30)])
-        .clamp(max=0.6)
-        .square()
-        .mean(dim=(1, 2, 3))
+        torch.stack([rain.layer(96, 96, seed=(3, i)) for i in range(30)]).clamp(max=0.6).square().mean(dim=(1, 2, 3))
         for rain in (RAIN_LIGHT, RAIN_HEAVY)
     )
     assert heavy.median() > 4 * light.median()
@@ -199,9 +194,7 @@ def test_a_range_that_makes_no_rain_is_refused_by_name(field: str, bounds: tuple
         replace(RAIN_LIGHT, **{field: bounds})
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("angle", 61.0), ("length", 0.0), ("thickness", 0.5), ("density", -1.0)]
-)
+@pytest.mark.parametrize(("name", "value"), [("angle", 61.0), ("length", 0.0), ("thickness", 0.5), ("density", -1.0)])
 def test_rain_layer_names_the_value_that_is_wrong(name: str, value: float) -> None:
     with pytest.raises(PixmendError, match=f"rain_layer: {name}: expected"):
         rain_layer(10, 10, **DRIZZLE | {name: value}, seed=0)

@@ -74,9 +74,7 @@ def test_resizing_is_linear(height: int, width: int, scale: float) -> None:
     torch.testing.assert_close(together, apart, rtol=0, atol=1e-12)
 
 
-@given(
-    rows=st.integers(1, 8), columns=st.integers(1, 8), factor=st.sampled_from([1 / 4, 1 / 3, 1 / 2, 2, 3, 4])
-)
+@given(rows=st.integers(1, 8), columns=st.integers(1, 8), factor=st.sampled_from([1 / 4, 1 / 3, 1 / 2, 2, 3, 4]))
 @settings(max_examples=40, deadline=None)
 def test_flips_commute_with_resizing_when_the_sides_divide(rows: int, columns: int, factor: float) -> None:
     image = random_picture(12 * rows, 12 * columns)

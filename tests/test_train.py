@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import sys
 from dataclasses import replace
 
 import pytest
@@ -173,3 +174,15 @@ def test_all_tasks_share_one_pass_of_the_body(tiny):
     terms = L1(network)(batch)
     assert passes == [5]
     assert {task: term.shape for task, term in terms.items()} == {"sr_x2": (), "dn_g25": ()}
+
+
+def test_without_the_engine_training_says_what_to_install(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(pm.PixmendError, match=r"training needs accelerate: pip install 'pixmend\[train\]'"):
+        fit(tiny, tmp_path / "run")
+
+
+def test_a_start_that_fails_leaves_the_folder_free_for_another(tiny, tmp_path):
+    with pytest.raises(pm.PixmendError, match="not a folder"):
+        fit(replace(tiny, data=replace(tiny.data, folders=("nowhere",))), tmp_path / "run")
+    fit(replace(tiny, steps=1), tmp_path / "run")

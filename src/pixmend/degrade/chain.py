@@ -56,13 +56,9 @@ class Choice:
         if weights is not None:
             weights = tuple(float(weight) for weight in weights)
             if len(weights) != len(options):
-                raise PixmendError(
-                    f"Choice: expected {len(options)} weights, one per option, got {len(weights)}"
-                )
+                raise PixmendError(f"Choice: expected {len(options)} weights, one per option, got {len(weights)}")
             if not (all(0 <= weight < math.inf for weight in weights) and sum(weights) > 0):
-                raise PixmendError(
-                    f"Choice: expected weights of 0 or more, one of them above 0, got {weights}"
-                )
+                raise PixmendError(f"Choice: expected weights of 0 or more, one of them above 0, got {weights}")
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "weights", weights)
 

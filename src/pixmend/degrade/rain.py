@@ -183,9 +183,7 @@ def _draw(rain: Tensor, streaks: Tensor, *, height: int, width: int) -> None:
     seen = (y > -half) & (y < height + half) & (x > -reach) & (x < width + reach)
     if not seen.any():
         return
-    y, x, half, radius, slope, brightness = (
-        values[seen, None] for values in (y, x, half, radius, slope, brightness)
-    )
+    y, x, half, radius, slope, brightness = (values[seen, None] for values in (y, x, half, radius, slope, brightness))
     rows = (y - half).ceil() + torch.arange(int(2 * half.max()) + 1)
     below = rows - y
     axis = x + below * slope

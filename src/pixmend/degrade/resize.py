@@ -94,9 +94,7 @@ def imresize(image: Tensor, *, scale: float | None = None, size: tuple[int, int]
             raise PixmendError(f"imresize: expected a size (height, width) of 1 or more, got {size}")
         scales = (size[0] / height, size[1] / width)
     else:
-        raise PixmendError(
-            f"imresize: expected scale or size, one of the two, got scale={scale} and size={size}"
-        )
+        raise PixmendError(f"imresize: expected scale or size, one of the two, got scale={scale} and size={size}")
     dims = (-2, -1) if scales[0] <= scales[1] else (-1, -2)  # MATLAB takes the smallest scale first
     result = image
     for dim in dims:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pixmend.models import VARIANTS
 from pixmend.train import Adam, Data, Every, Plateau, Run
 
+PHOTOS = "29 photographs free to use, modify and redistribute (CC0, Unsplash, Pexels, NASA, SpaceX); no benchmark"
 TASKS = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
 
 
@@ -26,4 +27,5 @@ def edt_p() -> Run:
         ema=0.998,
         clip=1.0,
         every=Every(log=50, preview=500, save=250),
+        notes=PHOTOS,
     )

@@ -18,7 +18,7 @@ from pixmend.train.config import Run
 from pixmend.train.diary import Diary
 from pixmend.train.interrupt import Interrupt
 from pixmend.train.objectives import L1
-from pixmend.train.state import WEIGHTS, State, begin
+from pixmend.train.state import WEIGHTS, State, begin, check_folder
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -51,10 +51,9 @@ def fit(
         PixmendError: no pictures, ``out`` already holds a run (or holds none to resume), a full disk, or a loss or
             gradient that is not finite, in which case the last saved state is still good.
     """
-    from accelerate import Accelerator
-
-    out = begin(Path(out), run, resume=resume)
-    accelerator = Accelerator(mixed_precision="no")  # its choice would be the whole process's; autocast is the run's
+    out = Path(out)
+    check_folder(out, resume=resume)
+    accelerator = _engine()(mixed_precision="no")  # its choice would be the whole process's; autocast is the run's
     autocast = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=_bfloat16(run))
     torch.manual_seed(run.seed)
     network = models.build(run.model)
@@ -65,6 +64,7 @@ def fit(
     state = State(network, average, optimizer)
     start = state.restore(out) if resume else 0
     batches = _batches(run, network, accelerator, loading)
+    begin(out, run)
     diary = Diary(out, run, batches, start=start)
 
     with Interrupt() as interrupt:
@@ -96,6 +96,16 @@ def fit(
             if stopping:
                 raise KeyboardInterrupt(f"stopped and saved after step {done} of {run.steps}")
     return out / WEIGHTS
+
+
+def _engine() -> type["Accelerator"]:
+    """Accelerate, and a word on where to get it and what draws the curves before hours have gone by."""
+    try:
+        import matplotlib  # noqa: F401
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise PixmendError(f"training needs {error.name}: pip install 'pixmend[train]'") from error
+    return Accelerator
 
 
 def _bfloat16(run: Run) -> bool:

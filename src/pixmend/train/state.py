@@ -18,22 +18,29 @@ from pixmend.weights.write import write_tensors
 RUN, STATE, WEIGHTS = "run.json", "state.safetensors", "weights.safetensors"
 
 
-def begin(out: Path, run: Run, *, resume: bool) -> Path:
-    """Make the run's folder and write run.json; with ``resume``, expect a saved state there instead.
+def check_folder(out: Path, *, resume: bool) -> None:
+    """Refuse a folder that already holds a run, or with ``resume`` one that holds none.
 
     Raises:
-        PixmendError: the folder already holds a run, holds none to resume, or cannot be made.
+        PixmendError: as said.
     """
     if resume and not (out / STATE).is_file():
         raise PixmendError(f"{out}: nothing to resume: there is no {STATE} in it")
     if not resume and (out / RUN).exists():
         raise PixmendError(f"{out}: already holds a run; resume it, or give another folder")
+
+
+def begin(out: Path, run: Run) -> None:
+    """Make the folder and write run.json.
+
+    Raises:
+        PixmendError: the folder cannot be made or written.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / RUN).write_text(json.dumps(asdict(run), indent=2) + "\n")
     except OSError as error:
         raise PixmendError(f"{out}: cannot be written: {error.strerror}") from error
-    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
             metadata = {key: json.loads(value) for key, value in metadata.items() if key in METADATA}
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, metadata)  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
-        raise PixmendError(f"{path}: not a safetensors file, or a damaged one ({_first_line(error)})") from error
+        raise PixmendError(f"{path}: not a safetensors file, or a damaged one") from error
 
 
 def _read_pickled(path: Path) -> dict[str, Tensor]:
@@ -60,13 +60,9 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
             f"{path}: refused, it holds more than tensors or is damaged; ask its maker for a safetensors file"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise PixmendError(f"{path}: not a checkpoint, or a damaged one ({_first_line(error)})") from error
+        raise PixmendError(f"{path}: not a checkpoint, or a damaged one") from error
     while isinstance(found, dict) and (inner := [key for key in WRAPPERS if isinstance(found.get(key), dict)]):
         found = found[inner[0]]
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise PixmendError(f"{path}: expected a state dict of tensors, got {type(found).__name__}")
     return {str(name): tensor for name, tensor in found.items()}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

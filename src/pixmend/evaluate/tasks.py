@@ -1,0 +1,44 @@
+"""What a task's name says: ``sr_x2`` enlarges twice, ``dn_g25`` removes noise of sigma 25, ``dr_L`` rain."""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pixmend.errors import PixmendError
+
+Kind = Literal["sr", "dn", "dr"]
+
+_EXAMPLES = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
+_PATTERN = re.compile(r"sr_x(?P<scale>[2-9])|dn_g(?P<sigma>[1-9]\d{0,2})|dr_[LH]|dr")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A task that can be scored."""
+
+    name: str
+    kind: Kind
+    """Super-resolution, denoising or deraining."""
+    scale: int
+    """Output pixels per input pixel along each side."""
+    sigma: int | None
+    """Standard deviation of the noise in 8-bit units; None where no noise is added."""
+
+
+def parse_task(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        PixmendError: no such task; the message names the nearest ones.
+    """
+    match = _PATTERN.fullmatch(name)
+    if match is None:
+        nearest = difflib.get_close_matches(name, _EXAMPLES, n=3, cutoff=0.5)
+        hint = (
+            f"did you mean {' or '.join(sorted(nearest))}?" if nearest else f"expected one like {', '.join(_EXAMPLES)}"
+        )
+        raise PixmendError(f"task: cannot score {name!r}: {hint}")
+    kind: Kind = "sr" if match["scale"] else "dn" if match["sigma"] else "dr"
+    sigma = int(match["sigma"]) if match["sigma"] else None
+    return Task(name=name, kind=kind, scale=int(match["scale"] or 1), sigma=sigma)

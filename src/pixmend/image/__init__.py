@@ -1,0 +1,17 @@
+"""Files to tensors and back: the only room that knows pixels, colour modes and file formats."""
+
+from pixmend.image.picture import Picture
+from pixmend.image.read import PIXEL_LIMIT, READABLE, read_image, read_picture
+from pixmend.image.write import WRITABLE, check_output, write_image, write_picture
+
+__all__ = [
+    "PIXEL_LIMIT",
+    "READABLE",
+    "WRITABLE",
+    "Picture",
+    "check_output",
+    "read_image",
+    "read_picture",
+    "write_image",
+    "write_picture",
+]

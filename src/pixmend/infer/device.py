@@ -1,0 +1,41 @@
+"""What the machine offers: the device, its memory, and how it says that the memory is full."""
+
+import torch
+
+from pixmend.errors import PixmendError
+
+CPU_MEMORY = 512 * 2**20
+"""Larger tiles than this allows were slower on the CPU, since they leave its caches."""
+
+FREE_SHARE = 0.7
+"""Of the memory that is free on a GPU."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether it says that memory is full; the CPU allocator says so with a plain RuntimeError."""
+    told = str(error).lower()
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "not enough memory" in told or "can't allocate" in told
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name, tried; ``auto`` is the GPU if CUDA finds one, and else the CPU.
+
+    Raises:
+        PixmendError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise PixmendError(f"device {name!r} cannot be used on this machine: try auto or cpu") from error
+    return device
+
+
+def default_memory(device: torch.device) -> int:
+    """Bytes of working memory that a tile may take on it."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * FREE_SHARE)
+    return CPU_MEMORY

@@ -1,0 +1,221 @@
+"""A network made ready for pictures of any size: device, precision, tiles and guards.
+
+C channels, H and W height and width in pixels, s the scale of the whole chain.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pixmend.errors import PixmendError
+from pixmend.infer.device import default_memory, find_device, is_out_of_memory
+from pixmend.infer.footprint import bytes_per_pixel
+from pixmend.infer.plan import Plan, Step, overlap_of, plan_step, smaller_tile
+from pixmend.infer.tiles import place_tiles, tiled
+from pixmend.models.base import MultiTask, Restorer
+
+Progress = Callable[[int, int], None]
+"""Called with the tiles done and the tiles in all."""
+
+PROBE = 48
+"""Least side of the small picture whose working memory is measured."""
+
+logger = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Restores pictures with one network, or with several tasks of it one after another.
+
+    The network is moved to the device and to evaluation; no picture leaves a trace, so threads may share one.
+    Peak memory is that of the pictures in float32 and one row of tiles, whatever the size of the picture.
+
+    Raises:
+        PixmendError: an unknown task or precision, or a device this machine does not have.
+    """
+
+    def __init__(
+        self,
+        model: Restorer | MultiTask,
+        *,
+        task: str | tuple[str, ...] | None = None,
+        device: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        tile: int | None = None,
+        max_memory: int | None = None,
+    ) -> None:
+        if precision not in ("float32", "bfloat16"):
+            raise PixmendError(f"precision {precision!r} is not one of float32, bfloat16")
+        self.device = find_device(device)
+        model.to(self.device).eval()
+        tasks = task if isinstance(task, tuple) else (task,)
+        self.networks = tuple(model.select(name) for name in tasks)
+        self.precision = precision
+        self.tile = tile
+        self.max_memory = max_memory
+
+    @property
+    def scale(self) -> int:
+        """Output pixels per input pixel along each side, of the whole chain."""
+        scale = 1
+        for network in self.networks:
+            scale *= network.scale
+        return scale
+
+    def plan(self, picture: Tensor | tuple[int, int]) -> Plan:
+        """What a picture, or one of this (height, width), will take; print it.
+
+        Raises:
+            PixmendError: the tile asked for is too small, or the memory for any tile.
+        """
+        size = (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else picture
+        memory = self.max_memory or default_memory(self.device)
+        steps: list[Step] = []
+        for network, working in zip(self.networks, self._bytes_per_pixel, strict=True):
+            step = plan_step(
+                steps[-1].output_size if steps else size,
+                scale=network.scale,
+                multiple=network.multiple,
+                bytes_per_pixel=working,
+                tile=self.tile,
+                max_memory=memory,
+            )
+            steps.append(step)
+        channels = self.networks[0].in_channels
+        return Plan(steps=tuple(steps), channels=channels, device=str(self.device), precision=self.precision)
+
+    def __call__(self, image: Tensor, *, progress: Progress | None = None) -> Tensor:
+        """(C, H, W) floats in [0, 1] to (C, s H, s W) float32 on the CPU; not clamped, not rounded.
+
+        A grey picture goes through an RGB network as three equal channels, whose mean comes back.
+
+        Raises:
+            PixmendError: not such a picture; values that are not finite go in or come out; or the memory does
+                not suffice for the smallest tile.
+        """
+        self._check(image)
+        plan = self.plan(image)
+        ticker = _Ticker(total=plan.tile_count, progress=progress)
+        image = image.detach().float().cpu()
+        for network, step in zip(self.networks, plan.steps, strict=True):
+            image = self._restore(network, image, step=step, ticker=ticker)
+        return image
+
+    def _restore(self, network: Restorer, image: Tensor, *, step: Step, ticker: "_Ticker") -> Tensor:
+        limit = _Limit(tile=step.tile)
+
+        def run(crop: Tensor) -> Tensor:
+            result = self._restore_tile(network, crop, limit=limit)
+            ticker.advance()
+            return result
+
+        output: Tensor | None = None
+        top = 0
+        for band in tiled(run, image, tiles=step.tiles, scale=step.scale):
+            if output is None:
+                output = torch.empty(band.shape[0], *step.output_size)
+            output[:, top : top + band.shape[1]] = band
+            top += band.shape[1]
+            del band  # before the next one is made
+        assert output is not None and top == step.output_size[0]
+        return output
+
+    def _restore_tile(self, network: Restorer, crop: Tensor, *, limit: "_Limit") -> Tensor:
+        """One tile; in smaller ones, and all later tiles too, once the memory has not sufficed for it."""
+        while max(crop.shape[-2:]) <= limit.tile:
+            try:
+                return self._run(network, crop)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            limit.halve(network.multiple)  # outside the handler, whose traceback holds on to the failed tensors
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        overlap = overlap_of(limit.tile, network.multiple)
+        tiles = place_tiles(
+            (crop.shape[-2], crop.shape[-1]), tile=limit.tile, overlap=overlap, multiple=network.multiple
+        )
+        parts = tiled(
+            lambda part: self._restore_tile(network, part, limit=limit),
+            crop,
+            tiles=tiles,
+            scale=network.scale,
+        )
+        return torch.cat(list(parts), dim=-2)
+
+    def _run(self, network: Restorer, crop: Tensor) -> Tensor:
+        """The network on one tile, from the CPU and back, and a second time in float32 if it overflows."""
+        x = crop.unsqueeze(0).to(self.device)
+        if x.shape[1] == 1 and network.in_channels == 3:
+            x = x.expand(-1, 3, -1, -1)
+        y = self._forward(network, x, precision=self.precision)
+        if not y.isfinite().all() and self.precision != "float32":
+            logger.warning("a tile was not finite in %s and is computed again in float32", self.precision)
+            y = self._forward(network, x, precision="float32")
+        if not y.isfinite().all():
+            raise PixmendError("the network gave values that are not finite: its weights are damaged")
+        if crop.shape[0] == 1:
+            y = y.mean(dim=1, keepdim=True)
+        return y.squeeze(0).cpu()
+
+    @torch.inference_mode()
+    def _forward(self, network: Restorer, x: Tensor, *, precision: str) -> Tensor:
+        lower = torch.autocast(self.device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+        with lower:
+            return network(x).float()
+
+    @cached_property
+    def _bytes_per_pixel(self) -> tuple[int, ...]:
+        """Working memory of each network, measured on a small black picture."""
+        measured = []
+        for network in self.networks:
+            side = -(-PROBE // network.multiple) * network.multiple
+            probe = torch.zeros(1, network.in_channels, side, side, device=self.device)
+            measured.append(
+                bytes_per_pixel(lambda x, net=network: self._forward(net, x, precision=self.precision), probe)
+            )
+        return tuple(measured)
+
+    def _check(self, image: Tensor) -> None:
+        channels = self.networks[0].in_channels
+        fits = image.dim() == 3 and image.shape[0] in {channels, 1} and 0 not in image.shape
+        if not fits or not image.is_floating_point():
+            raise PixmendError(
+                f"expected a picture ({channels}, H, W), or (1, H, W) if grey, of floats in [0, 1], "
+                f"got {image.dtype} of shape {tuple(image.shape)}"
+            )
+        if not image.isfinite().all():
+            raise PixmendError("the picture holds values that are not finite (NaN or infinite)")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Ticker:
+    """Counts the tiles of one picture."""
+
+    total: int
+    progress: Progress | None
+    done: int = 0
+
+    def advance(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Limit:
+    """The largest tile the memory has not refused, for one network over one picture."""
+
+    tile: int
+
+    def halve(self, multiple: int) -> None:
+        smaller = smaller_tile(self.tile, multiple)
+        if smaller is None:
+            raise PixmendError(f"out of memory even with the smallest tile, {self.tile} pixels: close other programs")
+        logger.warning("out of memory with tiles of %d, going on with tiles of %d", self.tile, smaller)
+        self.tile = smaller

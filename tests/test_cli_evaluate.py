@@ -1,0 +1,164 @@
+"""``pixmend evaluate``: what it prints, writes and refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from pixmend.cli import run
+from pixmend.image import write_image
+from pixmend.models.base import MultiTask, Restorer
+
+
+class Nearest(Restorer):
+    """Repeats every pixel."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def restore(self, x: Tensor) -> Tensor:
+        return x.repeat_interleave(self.scale, -1).repeat_interleave(self.scale, -2)
+
+
+class Several(MultiTask):
+    """``Nearest`` for two tasks."""
+
+    tasks = ("sr_x2", "sr_x3")
+
+    def select(self, task: str | None = None) -> Restorer:
+        return Nearest(int(self.check_task(task)[-1]))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A benchmark of two smooth pictures."""
+    folder = tmp_path / "Tiny"
+    folder.mkdir()
+    for index, name in enumerate(("one", "two")):
+        rows, columns = torch.linspace(0, 3 + index, 36)[:, None], torch.linspace(0, 4, 42)[None]
+        picture = 0.5 + 0.4 * torch.sin(rows + torch.arange(3.0).view(3, 1, 1)) * torch.cos(columns)
+        write_image(folder / f"{name}.png", picture)
+    return folder
+
+
+@pytest.fixture
+def loads(monkeypatch) -> list[str]:
+    """Makes every name load ``Several``; the names asked for."""
+    names: list[str] = []
+
+    def load(name: str) -> MultiTask:
+        names.append(name)
+        return Several()
+
+    monkeypatch.setattr("pixmend.weights.load", load, raising=False)
+    return names
+
+
+def test_bicubic_prints_every_picture_the_mean_and_the_protocol(folder, capsys):
+    assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2"]) == 0
+    printed = capsys.readouterr().out
+    rows = [line.split()[1] for line in printed.splitlines() if line.startswith("│")]
+    assert rows == ["one", "two", "mean"]
+    assert "bicubic on Tiny, sr_x2" in printed and "+0.00" in printed
+    assert "protocol classic_sr: PSNR and SSIM on BT.601 luma" in printed.replace("\n", " ")
+
+
+def test_json_is_all_there_is_on_standard_output(folder, capsys):
+    arguments = ["evaluate", "input", "--on", str(folder), "--task", "dn_g15", "--task", "dn_g50", "--json"]
+    assert run(arguments) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["task"], second["task"]) == ("dn_g15", "dn_g50")
+    assert first["protocol"]["name"] == "colour_denoising"
+    assert first["means"]["model"]["psnr"] > second["means"]["model"]["psnr"]
+
+
+def test_a_model_is_loaded_once_for_all_its_tasks(folder, capsys, loads):
+    arguments = ["evaluate", "default", "--on", str(folder), "--task", "sr_x2", "--task", "sr_x3", "--json"]
+    assert run(arguments) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert loads == ["default"]
+    assert [(report["model"], report["scale"]) for report in reports] == [("default", 2), ("default", 3)]
+    assert all(report["means"]["model"]["psnr"] < report["means"]["baseline"]["psnr"] for report in reports)
+
+
+def test_out_receives_json_markdown_and_a_chart(folder, tmp_path, capsys):
+    out = tmp_path / "reports/today"
+    assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2", "--out", str(out)]) == 0
+    stem = "bicubic_Tiny_sr_x2_classic_sr"
+    assert sorted(path.name for path in out.iterdir()) == [f"{stem}.json", f"{stem}.md", f"{stem}.png"]
+    assert json.loads((out / f"{stem}.json").read_text())["benchmark"] == "Tiny"
+
+
+def test_a_folder_for_reports_that_cannot_be_made_is_refused_before_anything_is_measured(folder, capsys):
+    out = str(folder / "one.png")
+    assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2", "--out", out]) == 1
+    printed = capsys.readouterr()
+    assert "one.png: cannot write reports here" in printed.err.replace("\n", " ") and printed.out == ""
+
+
+def test_a_file_is_named_in_the_report_without_its_folder(folder, capsys, loads):
+    arguments = ["evaluate", "some/where/net.safetensors", "--on", str(folder), "--task", "sr_x2", "--json"]
+    assert run(arguments) == 0
+    assert json.loads(capsys.readouterr().out)[0]["model"] == "net.safetensors"
+
+
+def test_another_protocol_changes_the_score_and_is_printed(folder, capsys):
+    scores = {}
+    for protocol in ("classic_sr", "colour_denoising"):
+        arguments = [
+            "evaluate",
+            "bicubic",
+            "--on",
+            str(folder),
+            "--task",
+            "sr_x2",
+            "--protocol",
+            protocol,
+            "--json",
+        ]
+        assert run(arguments) == 0
+        (report,) = json.loads(capsys.readouterr().out)
+        assert report["protocol"]["name"] == protocol
+        scores[protocol] = report["means"]["model"]["psnr"]
+    assert scores["classic_sr"] > scores["colour_denoising"] + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--task", "sr_2x"], "did you mean sr_x2 or sr_x3 or sr_x4?"),
+        (["--task", "dr_L"], "expected the folders norain and rain"),
+        (["--protocol", "clasic_sr"], "did you mean classic_sr?"),
+        (["--on", "nowhere"], "nowhere: no such folder"),
+        (["--task", "dn_g15"], "bicubic: not a baseline of dn_g15: use input"),
+    ],
+)
+def test_wrong_arguments_end_in_one_clear_line(folder, capsys, change: list[str], message: str):
+    options = {"--on": str(folder), "--task": "sr_x2"} | {change[0]: change[1]}
+    arguments = ["evaluate", "bicubic", *(part for option in options.items() for part in option)]
+    assert run(arguments) == 1
+    printed = capsys.readouterr()
+    assert message in printed.err and "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_an_unreadable_picture_ends_in_one_line_that_names_it(folder, capsys):
+    (folder / "two.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2"]) == 1
+    printed = capsys.readouterr()
+    assert "two.png" in printed.err and "Traceback" not in printed.err
+    assert "one" not in printed.out
+
+
+def test_an_empty_folder_and_an_unpaired_picture_are_refused(tmp_path, folder, capsys):
+    (tmp_path / "empty").mkdir()
+    assert run(["evaluate", "bicubic", "--on", str(tmp_path / "empty"), "--task", "sr_x2"]) == 1
+    assert "no pictures" in capsys.readouterr().err
+    folder.rename(tmp_path / "HR")
+    (tmp_path / "LR/x2").mkdir(parents=True)
+    write_image(tmp_path / "LR/x2/onex2.png", torch.zeros(3, 18, 21))
+    assert run(["evaluate", "bicubic", "--on", str(tmp_path), "--task", "sr_x2"]) == 1
+    assert "belongs to two.png" in capsys.readouterr().err.replace("\n", " ")

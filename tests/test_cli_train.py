@@ -1,0 +1,85 @@
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+import pixmend as pm
+from pixmend.cli import run
+
+TINY = [
+    *("--set", "model.tasks=sr_x2,dn_g25", "--set", "model.dim=8", "--set", "model.features=4"),
+    *("--set", "model.depths=2", "--set", "data.patch=16", "--set", "steps=2", "--set", "every.preview=2"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures")
+    pixels = torch.randint(256, (80, 90, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy()).save(path / "a.png")
+    return str(path)
+
+
+def test_a_recipe_is_trained_and_its_weights_restore(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run(["train", "default", "--data", folder, "--out", str(out), *TINY]) == 0
+    assert "trained:" in capsys.readouterr().err
+    assert json.loads((out / "run.json").read_text())["steps"] == 2
+    restored, picture = tmp_path / "x2.png", f"{folder}/a.png"
+    weights = str(out / "weights.safetensors")
+    assert run(["restore", picture, str(restored), "--model", weights, "--scale", "2", "--quiet"]) == 0
+    assert Image.open(restored).size == (180, 160)
+
+
+def test_a_finished_run_can_be_resumed_with_more_steps(folder, tmp_path):
+    out = str(tmp_path / "run")
+    assert run(["train", "default", "--data", folder, "--out", out, *TINY]) == 0
+    assert run(["train", "resume", "--out", out, "--set", "steps=3"]) == 0
+    assert [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "defualt", "--data", "x"], "no recipe is called 'defualt': did you mean default?"),
+        (["train", "default"], "--data: training needs a folder of pictures"),
+        (["train", "default", "--data", "nowhere"], "nowhere: not a folder"),
+        (["train", "default", "--data", "x", "--set", "optim.lrr=1"], "optim.lrr: Adam has no field 'lrr'"),
+        (["train", "resume"], "run.json: not a run to resume"),
+    ],
+)
+def test_a_mistake_is_one_line_and_a_code(arguments, message, tmp_path, capsys):
+    assert run([*arguments, "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_damaged_run_file_is_named(tmp_path, capsys):
+    (tmp_path / "run.json").write_text("{")
+    assert run(["train", "resume", "--out", str(tmp_path)]) == 1
+    assert "run.json: not a run to resume" in capsys.readouterr().err
+
+
+def test_models_lists_the_bundled_weights(capsys):
+    assert run(["models"]) == 0
+    printed = capsys.readouterr().out
+    assert "default" in printed
+    assert "edt_t" in printed
+
+
+def test_inspect_tells_an_official_file(tmp_path, capsys):
+    from pixmend.weights.edt import to_official
+
+    torch.save(to_official(pm.create("edt_p", tasks=("dn_g15", "sr_x3"))), tmp_path / "file.pth")
+    assert run(["models", "inspect", str(tmp_path / "file.pth")]) == 0
+    printed = capsys.readouterr().out
+    assert "EDT" in printed
+    assert "dn_g15 sr_x3" in printed
+
+
+def test_inspecting_what_is_not_weights_is_one_line(tmp_path, capsys):
+    (tmp_path / "file.pth").write_text("hello")
+    assert run(["models", "inspect", str(tmp_path / "file.pth")]) == 1
+    assert "file.pth: not a checkpoint, or a damaged one" in capsys.readouterr().err
