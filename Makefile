@@ -5,7 +5,8 @@ BIN := .venv/bin
 .PHONY: demo test lint clean
 
 demo: .venv/demo.done
-	$(BIN)/pixmend restore examples/harbour.png out/harbour_x2.png --scale 2 --compare --force
+	mkdir -p out
+	$(BIN)/pixmend restore examples/sign.png out/sign_x2.png --scale 2 --compare --force
 
 test: .venv/dev.done
 	$(BIN)/python -m pytest -n 2
