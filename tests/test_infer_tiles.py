@@ -111,7 +111,7 @@ def test_finished_rows_come_from_the_top_one_row_of_tiles_at_a_time() -> None:
 
 def step(size: tuple[int, int], *, tile: int | None = None, max_memory: int = 1_100_000) -> tuple[int, int]:
     """Side and number of the tiles of a network on a grid of 8 that takes 100 bytes per pixel."""
-    chosen = plan_step(size, scale=2, multiple=8, bytes_per_pixel=100, tile=tile, max_memory=max_memory)
+    chosen = plan_step(size, scale=2, multiple=8, bytes_per_pixel=100, tile=tile, max_memory=max_memory, largest=10**6)
     return chosen.tile, len(chosen.tiles)
 
 
@@ -122,8 +122,23 @@ def test_a_picture_that_fits_in_memory_is_done_whole() -> None:
 @settings(deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(409_600, 10**7))
 def test_no_tile_takes_more_than_the_memory_allows(height: int, width: int, max_memory: int) -> None:
-    chosen = plan_step((height, width), scale=1, multiple=8, bytes_per_pixel=100, tile=None, max_memory=max_memory)
+    chosen = plan_step(
+        (height, width), scale=1, multiple=8, bytes_per_pixel=100, tile=None, max_memory=max_memory, largest=10**6
+    )
     assert chosen.working_bytes <= max_memory
+
+
+def test_the_tile_is_the_one_that_computes_least() -> None:
+    chosen = plan_step((400, 340), scale=2, multiple=16, bytes_per_pixel=1, tile=None, max_memory=10**9, largest=192)
+    computed = {
+        tile: len(place_tiles((400, 340), tile=tile, overlap=32, multiple=16)) * tile**2 for tile in range(96, 193, 16)
+    }
+    assert chosen.tile == min(computed, key=lambda tile: computed[tile])
+
+
+def test_a_picture_no_larger_than_the_largest_tile_is_done_whole() -> None:
+    chosen = plan_step((192, 190), scale=2, multiple=16, bytes_per_pixel=1, tile=None, max_memory=10**9, largest=192)
+    assert (chosen.tile, len(chosen.tiles)) == (192, 1)
 
 
 def test_a_long_thin_picture_is_whole_if_its_area_fits() -> None:

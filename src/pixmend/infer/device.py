@@ -1,11 +1,16 @@
 """What the machine offers: the device, its memory, and how it says that the memory is full."""
 
+import sys
+
 import torch
 
 from pixmend.errors import PixmendError
 
-CPU_MEMORY = 512 * 2**20
-"""Larger tiles than this allows were slower on the CPU, since they leave its caches."""
+CPU_MEMORY = 2**30
+"""Bytes of working memory for a tile on the CPU, which leaves the rest of a laptop in peace."""
+
+CPU_TILE = 192
+"""Larger tiles are slower on the CPU: their tensors are so large that memory is mapped anew for each of them."""
 
 FREE_SHARE = 0.7
 """Of the memory that is free on a GPU."""
@@ -39,3 +44,8 @@ def default_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * FREE_SHARE)
     return CPU_MEMORY
+
+
+def largest_tile(device: torch.device) -> int:
+    """Side of the largest tile worth computing at once on it."""
+    return CPU_TILE if device.type == "cpu" else sys.maxsize

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
-from pixmend.infer.device import default_memory, find_device, is_out_of_memory
+from pixmend.infer.device import default_memory, find_device, is_out_of_memory, largest_tile
 from pixmend.infer.footprint import bytes_per_pixel
 from pixmend.infer.plan import Plan, Step, overlap_of, plan_step, smaller_tile
 from pixmend.infer.tiles import place_tiles, tiled
@@ -84,6 +84,7 @@ class Pipeline:
                 bytes_per_pixel=working,
                 tile=self.tile,
                 max_memory=memory,
+                largest=largest_tile(self.device),
             )
             steps.append(step)
         channels = self.networks[0].in_channels

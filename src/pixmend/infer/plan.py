@@ -85,31 +85,51 @@ def plan_step(
     bytes_per_pixel: int,
     tile: int | None,
     max_memory: int,
+    largest: int,
 ) -> Step:
-    """Choose the tile: the one asked for, or the largest that works within ``max_memory`` bytes.
+    """Choose the tile: the one asked for, or the one within ``largest`` and ``max_memory`` that computes least.
 
-    A picture that fits is done whole. An explicit ``tile`` is rounded up to the network's multiple.
+    A picture within both is done whole. Tiles overlap and the last ones are shifted, so that a smaller tile may
+    well compute fewer pixels than a larger one. An explicit ``tile`` is rounded up to the network's multiple.
 
     Raises:
         PixmendError: the tile asked for, or the largest that fits, is smaller than ``smallest_tile``.
     """
-    padded = tuple(-(-side // multiple) * multiple for side in size)
     smallest = smallest_tile(multiple)
     if tile is None:
-        fits = math.prod(padded) * bytes_per_pixel <= max_memory
-        tile = max(padded) if fits else math.isqrt(max_memory // bytes_per_pixel) // multiple * multiple
-        if tile < smallest and not fits:
+        tile = _cheapest_tile(size, multiple=multiple, pixels=min(largest**2, max_memory // bytes_per_pixel))
+        if tile is None:
             raise PixmendError(
                 f"{max_memory / 1e6:.0f} MB of memory are too little for this network: its smallest tile of "
                 f"{smallest} pixels takes {smallest**2 * bytes_per_pixel / 1e6:.0f} MB"
             )
     elif tile < smallest:
         raise PixmendError(f"tile {tile} is too small for this network: use {smallest} or more")
-    tile = -(-max(tile, smallest) // multiple) * multiple
+    tile = -(-tile // multiple) * multiple
     tiles = place_tiles(size, tile=tile, overlap=overlap_of(tile, multiple), multiple=multiple)
-    shape = [max(len(span) for span in spans) for spans in (tiles.rows, tiles.columns)]
-    worked = math.prod(-(-side // multiple) * multiple for side in shape)
-    return Step(size=size, scale=scale, tile=tile, tiles=tiles, working_bytes=worked * bytes_per_pixel)
+    working = _tile_pixels(tiles, multiple) * bytes_per_pixel
+    return Step(size=size, scale=scale, tile=tile, tiles=tiles, working_bytes=working)
+
+
+def _cheapest_tile(size: tuple[int, int], *, multiple: int, pixels: int) -> int | None:
+    """A tile for the whole picture if it has so few pixels; else of the square ones the one that computes least."""
+    padded = [-(-side // multiple) * multiple for side in size]
+    smallest, largest = smallest_tile(multiple), math.isqrt(pixels) // multiple * multiple
+    if math.prod(padded) <= pixels:
+        return max(smallest, *padded)
+    candidates = range(largest, max(smallest, largest // 2) - 1, -multiple)
+
+    def computed(tile: int) -> int:
+        tiles = place_tiles(size, tile=tile, overlap=overlap_of(tile, multiple), multiple=multiple)
+        return len(tiles) * _tile_pixels(tiles, multiple)
+
+    return min(candidates, key=computed, default=None)
+
+
+def _tile_pixels(tiles: Tiles, multiple: int) -> int:
+    """Pixels the network computes for one tile."""
+    sides = (max(len(span) for span in spans) for spans in (tiles.rows, tiles.columns))
+    return math.prod(-(-side // multiple) * multiple for side in sides)
 
 
 def smallest_tile(multiple: int) -> int:
