@@ -1,16 +1,19 @@
+import errno
 import json
 import os
 import signal
+import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from PIL import Image
 
 import pixmend as pm
+import pixmend.files
 from pixmend.models.edt import EDTConfig
-from pixmend.train import Adam, Data, Every, Halving, Run, fit
+from pixmend.train import Adam, Data, Every, Halving, Plateau, Run, fit
 from pixmend.train.objectives import L1
 from pixmend.weights import read
 
@@ -132,10 +135,134 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(tiny, tmp_pat
         return {**terms, "dn_g25": terms["dn_g25"] * float("nan")} if len(calls) == 5 else terms
 
     monkeypatch.setattr(L1, "forward", poisoned)
-    with pytest.raises(pm.PixmendError, match="step 4: the loss of dn_g25 is not finite; resume from the last save"):
+    with pytest.raises(pm.PixmendError, match="step 5: the loss of dn_g25 is not finite; resume from the last save"):
         fit(tiny, tmp_path / "run")
     assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path / "run").values())
     assert read(tmp_path / "run" / "state.safetensors").metadata["step"] == 3
+
+
+def test_a_run_that_died_before_its_first_save_can_be_started_again(tiny, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(progress):
+        raise Killed
+
+    with pytest.raises(Killed):
+        fit(tiny, tmp_path / "run", watch=kill)
+    fit(replace(tiny, steps=1), tmp_path / "run")
+
+
+def test_a_log_that_a_crash_cut_short_does_not_stop_a_resumed_run(tiny, tmp_path):
+    fit(tiny, tmp_path / "run")
+    with (tmp_path / "run" / "log.jsonl").open("a") as file:
+        file.write('{"step": 7, "lo')
+    fit(replace(tiny, steps=8), tmp_path / "run", resume=True)
+    assert [line["step"] for line in lines(tmp_path / "run")] == [2, 4, 6, 8]
+
+
+def test_a_disk_that_refuses_the_diary_does_not_stop_the_run(tiny, tmp_path, monkeypatch, caplog):
+    def full(path, content):
+        if path.name in ("log.jsonl", "curves.png"):
+            raise pm.PixmendError(f"{path}: cannot be written: No space left on device")
+        return write(path, content)
+
+    write = pm.files.replace
+    monkeypatch.setattr("pixmend.files.replace", full)
+    pm.load(fit(tiny, tmp_path / "run"))
+    assert "its diary could not be written" in caplog.text
+    assert not (tmp_path / "run" / "curves.png").exists()
+
+
+def test_a_disk_that_refuses_the_state_stops_the_run_and_keeps_the_older_one(tiny, tmp_path, monkeypatch):
+    fit(replace(tiny, steps=3), tmp_path / "run")
+    before = tensors(tmp_path / "run")
+
+    def full(file, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(pm.PixmendError, match="cannot be written: No space left on device"):
+        fit(tiny, tmp_path / "run", resume=True)
+    assert same(before, tensors(tmp_path / "run"))
+    assert not list((tmp_path / "run").glob(".pixmend*"))
+
+
+def test_ctrl_c_while_workers_make_batches_stops_and_saves(tiny, tmp_path):
+    run = replace(tiny, steps=500, data=replace(tiny.data, workers=1), every=Every(log=500, preview=500, save=500))
+    code = (
+        "import json, sys\n"
+        "from pixmend.config import from_plain\n"
+        "from pixmend.train import Run, fit\n"
+        "run = from_plain(Run, json.loads(sys.argv[1]), where='run')\n"
+        "fit(run, sys.argv[2], watch=lambda progress: print(progress.step, flush=True))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, json.dumps(asdict(run)), str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for _ in range(3):
+        process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert "KeyboardInterrupt: stopped and saved after step" in told
+    assert read(tmp_path / "run" / "state.safetensors").metadata["step"] >= 3
+
+
+def test_what_the_run_says_of_the_optimizer_holds_after_resuming(tiny, tmp_path):
+    fit(replace(tiny, steps=3), tmp_path / "run")
+    fit(replace(tiny, optim=Adam(lr=2e-3, betas=(0.5, 0.6))), tmp_path / "run", resume=True)
+    assert read(tmp_path / "run" / "state.safetensors").metadata["optim"][0]["betas"] == [0.5, 0.6]
+
+
+def test_a_run_cannot_be_resumed_to_fewer_steps_than_it_has(tiny, tmp_path):
+    fit(tiny, tmp_path / "run")
+    with pytest.raises(pm.PixmendError, match="has 6 steps behind it already, more than the 5 asked for"):
+        fit(replace(tiny, steps=5), tmp_path / "run", resume=True)
+
+
+def test_training_leaves_the_global_random_stream_as_it_was(tiny, tmp_path):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    fit(replace(tiny, steps=1), tmp_path / "run")
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("data.patch=20", "data.patch: expected a multiple of 24, for the windows to fit, got 20"),
+        ("data.batch=0", "data.batch: expected 1 or more, got 0"),
+        ("data.candidates=0", "data.candidates: expected 1 or more"),
+        ("data.workers=-1", "data.workers: expected 0 or more"),
+        ("optim.lr=-1", "optim.lr: expected a finite rate above 0, got -1.0"),
+        ("optim.lr=nan", "optim.lr: expected a finite rate above 0"),
+        ("optim.betas=2,2", "optim.betas: expected two numbers from 0 to below 1"),
+        ("every.save=0", "every.save: expected 1 or more"),
+        ("steps=0", "steps: expected 1 or more"),
+        ("ema=5", "ema: expected from 0 to below 1"),
+        ("clip=-1", "clip: expected above 0, or none, got -1.0"),
+        ("model.num_heads=3", "EDT: dim 8 does not divide into two halves of 3 heads"),
+        ("model.window=0,0", "EDT: window: expected whole numbers from 1 to 64"),
+        ("model.depths=", "EDT: expected 1 to 64 depths"),
+        ("model.drop_path=1", "EDT: drop_path 1.0"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_before_anything_starts(tiny, assignment, message):
+    with pytest.raises(pm.PixmendError) as error:
+        pm.override(tiny, assignment)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(("rise", "fall"), [(0, 0.5), (10, 0), (10, 1.5)])
+def test_a_plateau_needs_a_rise_and_a_fall(rise, fall):
+    with pytest.raises(pm.PixmendError, match="schedule: expected rise >= 1 and 0 < fall <= 1"):
+        Plateau(rise=rise, fall=fall)
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tiny, tmp_path):
@@ -158,8 +285,8 @@ def test_the_state_of_another_network_is_refused(tiny, tmp_path):
 
 
 def test_pictures_too_small_for_a_crop_are_refused(tiny, tmp_path):
-    with pytest.raises(pm.PixmendError, match="no usable picture of at least 400 x 400 pixels among 2 files"):
-        fit(replace(tiny, data=replace(tiny.data, patch=100)), tmp_path / "run")
+    with pytest.raises(pm.PixmendError, match="no usable picture of at least 384 x 384 pixels among 2 files"):
+        fit(replace(tiny, data=replace(tiny.data, patch=96)), tmp_path / "run")
 
 
 def test_all_tasks_share_one_pass_of_the_body(tiny):

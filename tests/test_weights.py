@@ -1,6 +1,6 @@
 import os
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from pixmend.weights import card, read, write_weights
 from pixmend.weights.edt import to_official
 from pixmend.weights.write import write_tensors
 
-TINY = replace(VARIANTS["edt_t"], tasks=("sr_x2", "dn_g25"), features=4, dim=12, depths=(2,))
+TINY = replace(VARIANTS["edt_t"], tasks=("sr_x2", "dn_g25"), features=4, depths=(2,))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_some_tasks_of_a_file_can_be_kept(ours):
 
 
 def test_a_task_that_the_file_has_not_is_refused(ours):
-    with pytest.raises(pm.PixmendError, match="no task 'sr_x3': these weights have sr_x2, dn_g25"):
+    with pytest.raises(pm.PixmendError, match="no task 'sr_x3': this network has sr_x2, dn_g25"):
         pm.load(ours[0], tasks=("sr_x3",))
 
 
@@ -127,11 +127,11 @@ def test_another_family_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.pop("body.norm.weight"), r"body.norm.weight: expected \(12,\), got nothing"),
+        (lambda t: t.pop("body.norm.weight"), r"body.norm.weight: expected \(60,\), got nothing"),
         (lambda t: t.update(extra=torch.zeros(1)), r"extra: expected nothing, got \(1,\)"),
         (
             lambda t: t.update({"body.norm.bias": torch.zeros(5)}),
-            r"body.norm.bias: expected \(12,\), got \(5,\)",
+            r"body.norm.bias: expected \(60,\), got \(5,\)",
         ),
     ],
 )
@@ -141,6 +141,87 @@ def test_loading_is_strict_and_names_the_first_difference(tmp_path, change, mess
     torch.save(tensors, tmp_path / "odd.pth")
     with pytest.raises(pm.PixmendError, match=message):
         pm.load(tmp_path / "odd.pth")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dim": 10**9}, "dim: expected whole numbers from 1 to 4096, got 1000000000"),
+        ({"dim": "60"}, "dim: expected whole numbers"),
+        ({"dim": 61}, "dim 61 does not divide"),
+        ({"depths": [10**7]}, "depths: expected whole numbers from 1 to 64"),
+        ({"depths": 3}, "does not fit this version"),
+        ({"depths": []}, "expected 1 to 64 depths"),
+        ({"window": [99991, 99989]}, "window: expected whole numbers from 1 to 64"),
+        ({"tasks": [1]}, "does not fit this version"),
+        ({"tasks": None}, "does not fit this version"),
+        ({"drop_path": "much"}, "does not fit this version"),
+        ({"upsampler": "crystal"}, "upsampler 'crystal'"),
+        ({"surprise": 1}, "does not fit this version"),
+    ],
+)
+def test_a_hostile_configuration_is_one_line_and_builds_nothing(tmp_path, change, message):
+    plain = {**asdict(TINY), **change}
+    metadata = {"family": "edt", "config": plain}
+    write_tensors(tmp_path / "hostile.safetensors", build(TINY).state_dict(), metadata=metadata)
+    with pytest.raises(pm.PixmendError, match="hostile.safetensors") as error:
+        pm.load(tmp_path / "hostile.safetensors")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("config", [None, "edt_t", [1], 5])
+def test_a_configuration_that_is_none_is_one_line(tmp_path, config):
+    write_tensors(tmp_path / "odd.safetensors", {}, metadata={"family": "edt", "config": config})
+    with pytest.raises(pm.PixmendError, match="odd.safetensors: its configuration does not fit"):
+        pm.load(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("head_sr_x2.0.weight", None),
+        ("head_sr_x2.3.weight", None),
+        ("head_sr_x2.3.weight", torch.zeros(())),
+        ("body.layers.0.residual_group.blocks.0.mlp.fc1.weight", None),
+        ("body.layers.0.residual_group.blocks.0.mlp.fc1.weight", torch.zeros(0, 3)),
+        ("body.layers.0.residual_group.blocks.1.attn_mask_h", torch.zeros(16, 64, 64)),
+    ],
+)
+def test_a_malformed_official_file_is_one_line_with_the_tensor(tmp_path, name, tensor):
+    tensors = {key: value.clone() for key, value in to_official(build(TINY)).items()}
+    tensors.pop(name)
+    torch.save(tensors if tensor is None else {**tensors, name: tensor}, tmp_path / "odd.pth")
+    with pytest.raises(pm.PixmendError, match="odd.pth") as error:
+        pm.load(tmp_path / "odd.pth")
+    assert "\n" not in str(error.value)
+
+
+def test_a_width_that_was_never_released_is_not_guessed_at(tmp_path):
+    torch.save(to_official(build(replace(VARIANTS["edt_p"], tasks=("sr_x2",)))), tmp_path / "p.pth")
+    with pytest.raises(pm.PixmendError, match="an EDT of width 48: its heads are not in the file"):
+        pm.load(tmp_path / "p.pth")
+
+
+def test_weights_that_are_no_floats_are_refused(tmp_path):
+    tensors = to_official(build(TINY))
+    torch.save({**tensors, "body.norm.bias": torch.zeros(60, dtype=torch.int8)}, tmp_path / "odd.pth")
+    with pytest.raises(pm.PixmendError, match="body.norm.bias: expected ordinary floats, got torch.int8"):
+        pm.load(tmp_path / "odd.pth")
+
+
+def test_a_checkpoint_that_holds_itself_is_refused(tmp_path):
+    loop: dict = {}
+    loop["params"] = loop
+    torch.save(loop, tmp_path / "loop.pth")
+    with pytest.raises(pm.PixmendError, match="expected a state dict of tensors"):
+        pm.load(tmp_path / "loop.pth")
+
+
+def test_a_path_is_never_taken_for_another_file_beside_it(tmp_path):
+    write_weights(tmp_path / "a.pth.safetensors", build(TINY).state_dict(), config=TINY, card={})
+    with pytest.raises(pm.PixmendError, match="a.pth: no such file"):
+        pm.load(tmp_path / "a.pth")
 
 
 def test_a_name_that_is_nothing_says_what_there_is():

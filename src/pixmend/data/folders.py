@@ -30,6 +30,9 @@ class Pictures:
         smallest: int,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
+        folders = list(folders)
+        if not folders:
+            raise PixmendError("data.folders: training needs a folder of pictures")
         paths = sorted(path for folder in folders for path in _pictures_in(Path(folder)))
         self.skipped: list[tuple[Path, str]] = []
         self.items: list[Tensor] = []

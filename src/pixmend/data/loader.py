@@ -1,5 +1,7 @@
 """Batches as a function of the step, so that resuming at step n is reading on from n."""
 
+import signal
+import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -62,11 +64,16 @@ class Batches(Dataset[Batch]):
 
     def from_step(self, start: int, stop: int, *, workers: int = 0) -> Iterator[Batch]:
         """The batches of steps start .. stop - 1, made ahead by worker processes if there are any."""
-        context = "forkserver" if workers else None
-        steps = range(start, stop)
-        return iter(
-            DataLoader(self, batch_size=None, sampler=steps, num_workers=workers, multiprocessing_context=context)
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(start, stop),
+            num_workers=workers,
+            # Forked workers see the pictures where they are; pickled ones would need a file handle for each.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+            worker_init_fn=_leave_interrupts_to_the_parent,
         )
+        return iter(loader)
 
     def pairs(self, step: int, task: str, *, indices: Iterable[int]) -> Pair:
         """These samples of a task at a step."""
@@ -80,3 +87,8 @@ class Batches(Dataset[Batch]):
         crops = [crop(self.pictures.items[i], side, key=child(key, 0, n)) for n, i in enumerate(which)]
         high = max(crops, key=detail).float() / 255
         return Pair(self.degradations[task](high, child(key, 1)), high)
+
+
+def _leave_interrupts_to_the_parent(worker: int) -> None:
+    """Ctrl-C reaches the whole process group; the parent wants the rest of its batches to finish the step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

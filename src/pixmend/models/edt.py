@@ -12,7 +12,7 @@ import math
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,8 @@ from pixmend.models.base import MultiTask, Restorer
 MEAN = (0.4488, 0.4371, 0.4040)
 TASK = re.compile(r"sr_x[234]|dn_g\d+|dr_[LH]")
 
+Upsampler = Literal["pixelshuffle", "pixelshuffledirect"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EDTConfig:
@@ -39,7 +41,7 @@ class EDTConfig:
     num_heads: int
     window: Window = (6, 24)
     mlp_ratio: int = 2
-    upsampler: Literal["pixelshuffle", "pixelshuffledirect"] = "pixelshuffle"
+    upsampler: Upsampler = "pixelshuffle"
     downsample: bool = True
     """Denoising and deraining work at a quarter of the size; the SF form (False) keeps full size."""
     drop_path: float = 0.1
@@ -50,6 +52,27 @@ class EDTConfig:
                 raise PixmendError(f"EDT has tasks like sr_x2, dn_g25, dr_L, not {task!r}")
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             raise PixmendError(f"EDT needs one or more different tasks, got {self.tasks}")
+        for name in ("features", "dim", "num_heads", "mlp_ratio"):
+            _check_size(name, getattr(self, name), most=4096)
+        for name, most in (("depths", 64), ("window", 64)):
+            for size in getattr(self, name):
+                _check_size(name, size, most=most)
+        if not 0 < len(self.depths) <= 64 or len(self.window) != 2:
+            raise PixmendError(
+                f"EDT: expected 1 to 64 depths and 2 sides of a window, got {self.depths}, {self.window}"
+            )
+        if self.dim % (2 * self.num_heads):
+            raise PixmendError(f"EDT: dim {self.dim} does not divide into two halves of {self.num_heads} heads")
+        if not 0 <= self.drop_path < 1 or self.upsampler not in get_args(Upsampler):
+            raise PixmendError(
+                f"EDT: drop_path {self.drop_path} or upsampler {self.upsampler!r} is not one it can have"
+            )
+
+
+def _check_size(name: str, size: object, *, most: int) -> None:
+    """Configurations come from files of strangers, too: nothing may be built from an absurd one."""
+    if type(size) is not int or not 1 <= size <= most:
+        raise PixmendError(f"EDT: {name}: expected whole numbers from 1 to {most}, got {size!r}")
 
 
 _BASE = EDTConfig(tasks=("sr_x2",), features=32, dim=180, depths=(6,) * 6, num_heads=6)

@@ -1,5 +1,6 @@
 """A training run as one frozen object. Recipes return it, ``run.json`` keeps it."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +23,11 @@ class Data:
     """Crops drawn for each sample, of which the one with the most detail is kept."""
     workers: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("patch", "batch", "candidates"):
+            _expect(f"data.{name}", getattr(self, name), "1 or more", getattr(self, name) >= 1)
+        _expect("data.workers", self.workers, "0 or more", self.workers >= 0)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adam:
@@ -29,6 +35,10 @@ class Adam:
 
     lr: float
     betas: tuple[float, float] = (0.9, 0.99)
+
+    def __post_init__(self) -> None:
+        _expect("optim.lr", self.lr, "a finite rate above 0", 0 < self.lr < math.inf)
+        _expect("optim.betas", self.betas, "two numbers from 0 to below 1", all(0 <= beta < 1 for beta in self.betas))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +48,10 @@ class Every:
     log: int = 50
     preview: int = 1000
     save: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("log", "preview", "save"):
+            _expect(f"every.{name}", getattr(self, name), "1 or more", getattr(self, name) >= 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,5 +76,14 @@ class Run:
     """Where the pictures come from and under what licence; kept inside the weights."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.data.batch < 1 or self.data.patch < 1:
-            raise PixmendError(f"run {self.name!r}: steps, batch and patch are counts of 1 or more")
+        _expect("steps", self.steps, "1 or more", self.steps >= 1)
+        _expect("ema", self.ema, "from 0 to below 1", 0 <= self.ema < 1)
+        _expect("clip", self.clip, "above 0, or none", self.clip is None or self.clip > 0)
+        grid = math.lcm(*self.model.window)
+        fits = self.data.patch % grid == 0
+        _expect("data.patch", self.data.patch, f"a multiple of {grid}, for the windows to fit", fits)
+
+
+def _expect(field: str, value: object, expected: str, good: bool) -> None:
+    if not good:
+        raise PixmendError(f"{field}: expected {expected}, got {value}")

@@ -1,16 +1,24 @@
 """What a person looks at while a run goes on: a log, a curve of the loss, and pictures of what it can do."""
 
+import io
 import json
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from pixmend import files
 from pixmend.data import Batches
 from pixmend.degrade import imresize
+from pixmend.errors import PixmendError
 from pixmend.image import write_image
 from pixmend.train.config import Run
+
+logger = logging.getLogger(__name__)
 
 LOG, CURVES = "log.jsonl", "curves.png"
 PREVIEW_KEY = -1
@@ -18,15 +26,19 @@ PREVIEW_KEY = -1
 
 
 class Diary:
-    """Writes into a run's folder. Lines of steps that a resumed run repeats are taken out first."""
+    """Writes into a run's folder. It never stops a run: what the disk refuses is a warning."""
 
-    def __init__(self, out: Path, run: Run, batches: Batches, *, start: int) -> None:
+    def __init__(self, out: Path, run: Run, batches: Batches) -> None:
         self.out, self.run, self.batches = out, run, batches
         self.loss = float("nan")
         self._tally: dict[str, list[float]] = {}
         self._since, self._steps = time.perf_counter(), 0
+
+    def open(self, start: int) -> None:
+        """Take out the lines of steps that a resumed run repeats, and one that a crash cut short."""
         lines = [line for line in self._lines() if line["step"] <= start]
-        (out / LOG).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        with _lenient():
+            files.replace(self.out / LOG, "".join(json.dumps(line) + "\n" for line in lines))
 
     def note(self, done: int, terms: dict[str, Tensor], *, norm: float, rate: float, last: bool) -> None:
         """Count a finished step; every so often, and after the last, write a line of means since the line before."""
@@ -46,7 +58,7 @@ class Diary:
             "learning_rate": rate,
             "seconds_per_step": round((now - self._since) / self._steps, 4),
         }
-        with (self.out / LOG).open("a") as file:
+        with _lenient(), (self.out / LOG).open("a") as file:
             file.write(json.dumps(line) + "\n")
         self._tally, self._since, self._steps = {}, now, 0
 
@@ -62,7 +74,10 @@ class Diary:
             axes.plot(*zip(*points, strict=True) if points else ((), ()), label=task, linewidth=1)
         axes.grid(alpha=0.3)
         axes.legend(ncols=2, fontsize="small")
-        figure.savefig(self.out / CURVES, dpi=120)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=120)
+        with _lenient():
+            files.replace(self.out / CURVES, drawn.getbuffer())
 
     @torch.inference_mode()
     def preview(self, done: int, network: nn.Module) -> None:
@@ -76,9 +91,25 @@ class Diary:
             side = 192
             tiles.append(torch.cat([imresize(tile, size=(side, side)) for tile in (low, restored, high)], dim=1))
         folder = self.out / "previews"
-        folder.mkdir(exist_ok=True)
-        write_image(folder / f"{done:07d}.png", torch.cat(tiles, dim=2).clamp(0, 1))
+        with _lenient():
+            folder.mkdir(exist_ok=True)
+            write_image(folder / f"{done:07d}.png", torch.cat(tiles, dim=2))
 
     def _lines(self) -> list[dict]:
+        """The lines of the log up to the first that cannot be read."""
         path = self.out / LOG
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = []
+        for text in path.read_text().splitlines() if path.exists() else []:
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break
+        return lines
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, PixmendError) as error:
+        logger.warning("the run goes on, but its diary could not be written: %s", error)

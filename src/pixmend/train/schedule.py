@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from pixmend.errors import PixmendError
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Halving:
@@ -33,6 +35,10 @@ class Plateau:
 
     rise: int
     fall: float
+
+    def __post_init__(self) -> None:
+        if self.rise < 1 or not 0 < self.fall <= 1:
+            raise PixmendError(f"schedule: expected rise >= 1 and 0 < fall <= 1, got {self.rise} and {self.fall}")
 
     def __call__(self, step: int, steps: int) -> float:
         left = (steps - step) / (self.fall * steps)

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
+from pixmend import files
 from pixmend.errors import PixmendError
+from pixmend.files import not_writable
 from pixmend.train.config import Run
 from pixmend.weights import write_weights
 from pixmend.weights.read import read
@@ -19,14 +21,14 @@ RUN, STATE, WEIGHTS = "run.json", "state.safetensors", "weights.safetensors"
 
 
 def check_folder(out: Path, *, resume: bool) -> None:
-    """Refuse a folder that already holds a run, or with ``resume`` one that holds none.
+    """Refuse a folder that already holds a run's state, or with ``resume`` one that holds none.
 
     Raises:
         PixmendError: as said.
     """
     if resume and not (out / STATE).is_file():
         raise PixmendError(f"{out}: nothing to resume: there is no {STATE} in it")
-    if not resume and (out / RUN).exists():
+    if not resume and (out / STATE).exists():
         raise PixmendError(f"{out}: already holds a run; resume it, or give another folder")
 
 
@@ -38,9 +40,9 @@ def begin(out: Path, run: Run) -> None:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / RUN).write_text(json.dumps(asdict(run), indent=2) + "\n")
     except OSError as error:
-        raise PixmendError(f"{out}: cannot be written: {error.strerror}") from error
+        raise not_writable(out, error) from error
+    files.replace(out / RUN, json.dumps(asdict(run), indent=2) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,27 @@ class State:
         weights = self.average.module.state_dict()
         write_weights(out / WEIGHTS, weights, config=run.model, card={**card, "run": asdict(run)})
 
-    def restore(self, out: Path) -> int:
-        """Load what ``save`` kept; returns the number of finished steps.
+    def restore(self, out: Path, run: Run) -> int:
+        """Load what ``save`` kept; returns the number of finished steps. What the run says of the optimizer wins.
 
         Raises:
-            PixmendError: a damaged state, or that of another network.
+            PixmendError: a damaged state, that of another network, or one that is past the run's steps already.
         """
         tensors, metadata = read(out / STATE)
+        step = metadata.get("step")
         try:
             self.network.load_state_dict(_part(tensors, "network."))
             self.average.load_state_dict(_part(tensors, "average."))
             self.optimizer.load_state_dict({"state": _by_index(tensors), "param_groups": metadata["optim"]})
-        except (RuntimeError, KeyError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise PixmendError(f"{out / STATE}: not the state of this run: {first}") from error
-        step = metadata["step"]
-        assert isinstance(step, int)
+            if type(step) is not int or step < 0:
+                raise ValueError(f"its step is {step!r}")
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            told = " ".join(str(error).split())[:200]
+            raise PixmendError(f"{out / STATE}: not the state of this run: {told}") from error
+        for group in self.optimizer.param_groups:
+            group["betas"] = run.optim.betas
+        if step > run.steps:
+            raise PixmendError(f"{out}: has {step} steps behind it already, more than the {run.steps} asked for")
         return step
 
 

@@ -48,7 +48,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
             metadata = file.metadata() or {}
             metadata = {key: json.loads(value) for key, value in metadata.items() if key in METADATA}
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, metadata)  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise PixmendError(f"{path}: not a safetensors file, or a damaged one") from error
 
 
@@ -59,10 +59,13 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
         raise PixmendError(
             f"{path}: refused, it holds more than tensors or is damaged; ask its maker for a safetensors file"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file can make the unpickler fail in any way there is
         raise PixmendError(f"{path}: not a checkpoint, or a damaged one") from error
-    while isinstance(found, dict) and (inner := [key for key in WRAPPERS if isinstance(found.get(key), dict)]):
-        found = found[inner[0]]
+    for _ in WRAPPERS:  # at most so deep: a dictionary may hold itself
+        inner = [key for key in WRAPPERS if isinstance(found, dict) and isinstance(found.get(key), dict)]
+        found = found[inner[0]] if inner else found
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise PixmendError(f"{path}: expected a state dict of tensors, got {type(found).__name__}")
     return {str(name): tensor for name, tensor in found.items()}

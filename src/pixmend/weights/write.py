@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor
 
-from pixmend.errors import PixmendError
+from pixmend.files import replace
 from pixmend.models import Config
 
 
@@ -20,13 +20,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mappin
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = save(plain, metadata={key: json.dumps(value) for key, value in metadata.items()})
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise PixmendError(f"{path}: cannot be written: {error.strerror}") from error
+    replace(path, content)
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], *, config: Config, card: Mapping[str, object]) -> None:
