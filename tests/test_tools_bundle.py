@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 import pixmend as pm
 from pixmend.image import write_image
+from pixmend.recipes import find
 from pixmend.weights import card, write_weights
 
 TASKS = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
@@ -43,14 +45,16 @@ def test_a_run_becomes_the_default_weights_with_card_results_and_page(bundle, be
     network = pm.create("edt_p", tasks=TASKS)
     run = tmp_path / "run"
     run.mkdir()
-    described = {"name": "tiny", "trained": "3 of 3 steps", "data": "noise", "run": {"secret": "/home"}}
+    made = replace(find("default"), steps=3, data=replace(find("default").data, folders=("/home/me",)))
+    described = {"name": "tiny", "trained": "3 of 3 steps", "data": "noise", "run": asdict(made)}
     write_weights(run / "weights.safetensors", network.state_dict(), config=network.config, card=described)
     monkeypatch.setattr(sys, "argv", ["bundle.py", str(run), "--benchmarks", str(benchmarks)])
     bundle.main()
 
     loaded, found = pm.load(tmp_path / "default.safetensors"), card(tmp_path / "default.safetensors")
     assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in network.state_dict().items())
-    assert "run" not in found
+    assert "/home/me" not in str(found)
+    assert found["command"] == "pixmend train default --data photos --out runs/default --set steps=3"
     rows = [row for table in found["scores"].values() for row in table]
     assert [row["task"] for row in rows] == list(bundle.SCORED)
     assert json.loads((tmp_path / "results" / "default_weights.json").read_text())["scores"] == found["scores"]

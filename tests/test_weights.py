@@ -173,7 +173,7 @@ def test_a_hostile_configuration_is_one_line_and_builds_nothing(tmp_path, change
 @pytest.mark.parametrize("config", [None, "edt_t", [1], 5])
 def test_a_configuration_that_is_none_is_one_line(tmp_path, config):
     write_tensors(tmp_path / "odd.safetensors", {}, metadata={"family": "edt", "config": config})
-    with pytest.raises(pm.PixmendError, match="odd.safetensors: its configuration does not fit"):
+    with pytest.raises(pm.PixmendError, match="odd.safetensors: its configuration is "):
         pm.load(tmp_path / "odd.safetensors")
 
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import platform
 import subprocess
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch
 import pixmend as pm
 from pixmend.evaluate import Report, find, measure, parse_task, protocol_of
 from pixmend.models import EDT
+from pixmend.recipes import find as find_recipe
 from pixmend.weights import BUNDLED, card, write_weights
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +26,8 @@ PAGE = ROOT / "docs" / "models" / "default.md"
 BENCHMARKS = {"sr": "Set5", "dn": "McMaster", "dr": "Rain100L"}
 SCORED = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L")
 """There is no heavy rain among the benchmarks, so dr_H is not scored."""
-COMMAND = "pixmend train default --data photos --out runs/default"
+ELSEWHERE = ("data.folders", "data.workers")
+"""Fields of a run that are about where it was made, not what was made."""
 
 
 def scores(network: EDT, folder: Path) -> dict[str, list[dict[str, object]]]:
@@ -49,6 +52,24 @@ def row(report: Report) -> dict[str, object]:
         "psnr": round(report.mean.psnr, 2),
         "ssim": round(report.mean.ssim, 4),
     }
+
+
+def command(run: dict) -> str:
+    """The command that makes such weights: the recipe, and whatever the run changed in it."""
+    recipe, changed = dict(flat(asdict(find_recipe("default")))), []
+    for name, value in flat(run):
+        if name not in ELSEWHERE and recipe[name] != value:
+            changed.append(f" --set {name}={value}")
+    return "pixmend train default --data photos --out runs/default" + "".join(changed)
+
+
+def flat(fields: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """(path, value) of every field, tuples as the lists that JSON makes of them."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, list(value) if isinstance(value, tuple) else value
 
 
 def page(described: dict) -> str:
@@ -97,7 +118,7 @@ def main() -> None:
     described = {
         **{key: value for key, value in card(file).items() if key != "run"},
         "licence": "Apache-2.0; the training pictures allow commercial use",
-        "command": COMMAND,
+        "command": command(card(file)["run"]),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "scored_on": f"{platform.machine()}, torch {torch.__version__}, commit {commit.strip()}",
         "scores": scores(network, arguments.benchmarks),

@@ -5,7 +5,6 @@ H and W are height and width in pixels.
 
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from pixmend.errors import PixmendError
+from pixmend.files import beside, not_writable, replace
 from pixmend.image.picture import FilePath, Picture, resized_exif
 
 WRITABLE = {
@@ -66,7 +66,7 @@ def write_picture(path: FilePath, picture: Picture) -> None:
         options["exif"] = resized_exif(picture.exif, width=shape[2], height=shape[1])
     encoded = io.BytesIO()  # Pillow loses the reason of a failed write to a real file (a full disk, say)
     _to_pillow(picture, os.fspath(path)).save(encoded, format=file_format, **options)
-    _replace(Path(path), encoded.getbuffer())
+    replace(Path(path), encoded.getbuffer())
 
 
 def check_output(path: FilePath, *, size: tuple[int, int], alpha: bool) -> str:
@@ -111,35 +111,11 @@ def _to_pillow(picture: Picture, name: str) -> Image.Image:
     return image
 
 
-def _replace(target: Path, content: bytes | memoryview) -> None:
-    """Give the target this content in one step: a reader sees the old file or the new one, never a part."""
-    part = _name_beside(target)
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except OSError as error:
-        raise _not_writable(target, error) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _check_writable(target: Path) -> None:
     """Try it: permissions alone say nothing of read-only disks and quotas, nor to the superuser."""
-    probe = _name_beside(target)
+    probe = beside(target)
     try:
         probe.touch(exist_ok=False)
         probe.unlink()
     except OSError as error:
-        raise _not_writable(target, error) from error
-
-
-def _name_beside(target: Path) -> Path:
-    return target.with_name(f".pixmend-{secrets.token_hex(6)}.part")
-
-
-def _not_writable(target: Path, error: OSError) -> PixmendError:
-    reason = error.strerror or str(error)
-    return PixmendError(f"{target}: cannot be written: {reason}: free space or choose another folder")
+        raise not_writable(target, error) from error

@@ -8,17 +8,16 @@ from pixmend.models.base import MultiTask, Restorer
 from pixmend.models.edt import EDT, EDTConfig
 from pixmend.models.edt import VARIANTS as _EDT
 
-__all__ = ["EDT", "VARIANTS", "Config", "EDTConfig", "MultiTask", "Network", "Restorer", "build", "create"]
+__all__ = ["EDT", "VARIANTS", "Config", "EDTConfig", "MultiTask", "Restorer", "build", "create"]
 
 Config = EDTConfig
 """The configurations there are; each builds one kind of network."""
-Network = Restorer | MultiTask
 
 VARIANTS: dict[str, Config] = {**_EDT}
 """Sizes the papers name, with a task to start from."""
 
 
-def build(config: Config) -> MultiTask:
+def build(config: Config) -> EDT:
     """The network of a configuration, with random weights."""
     return EDT(config)
 

@@ -3,8 +3,6 @@
 B batch, C channels, H and W height and width in pixels, s scale. Pictures are RGB float in [0, 1].
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +21,6 @@ class Restorer(nn.Module):
     multiple: int = 1
     """``restore`` takes heights and widths that are multiples of this."""
     in_channels: int = 3
-    out_channels: int = 3
     value_range: float = 1.0
     """The network's own white: 1 or 255."""
     mean: Tensor
@@ -64,27 +61,24 @@ def check_batch(x: Tensor, channels: int) -> tuple[int, int]:
     return x.shape[2], x.shape[3]
 
 
-def extend_to_multiple(x: Tensor, multiple: int, mode: Literal["reflect", "symmetric"] = "reflect") -> Tensor:
-    """Extend the right and bottom of (..., H, W) to the next multiple, nothing where it already is one.
+def extend_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Extend the right and bottom of (..., H, W) by reflection to the next multiple, nothing where it already is one.
 
-    Mirrors without (``reflect``) or with (``symmetric``) the border pixel repeated. Unlike ``F.pad`` the mirror is
-    folded as often as needed, so that a 1 x 1 picture can fill a window.
+    Unlike ``F.pad`` the mirror is folded as often as needed, so that a 1 x 1 picture can fill a window.
     """
     for dim in (-2, -1):
         size = x.shape[dim]
         target = -(-size // multiple) * multiple
         if target != size:
-            x = x.index_select(dim, _mirror(size, target, mode).to(x.device))
+            x = x.index_select(dim, _reflected(size, target).to(x.device))
     return x
 
 
-def _mirror(size: int, target: int, mode: str) -> Tensor:
-    """Indices 0 .. target-1 folded into 0 .. size-1."""
-    if size == 1:
-        return torch.zeros(target, dtype=torch.long)
-    period = 2 * size - 2 if mode == "reflect" else 2 * size
+def _reflected(size: int, target: int) -> Tensor:
+    """Indices 0 .. target - 1 folded into 0 .. size - 1, the border not repeated."""
+    period = max(1, 2 * size - 2)
     folded = torch.arange(target) % period
-    return torch.where(folded < size, folded, (period if mode == "reflect" else period - 1) - folded)
+    return torch.minimum(folded, period - folded) if size > 1 else folded
 
 
 class MultiTask(nn.Module):

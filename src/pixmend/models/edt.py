@@ -2,8 +2,8 @@
 
 Li, Lu, Qian, Lu, Jia: On Efficient Transformer-Based Image Pre-training for Low-Level Vision (2112.10175, IJCAI 2023).
 Written from the paper; names are those of the released weights (fenglinglwb/EDT, no licence stated) but for
-``heads.sr_x2`` where they have ``head_sr_x2``.
-``edt_p`` is pixmend's own smaller size, for the weights that ship with it.
+``heads.sr_x2`` where they have ``head_sr_x2``. The convolutional heads and tails are in ``edt_branches``; ``edt_p`` is
+pixmend's own smaller size, for the weights that ship with it.
 
 B batch, H and W height and width in body tokens, C body channels, F head features, (u, v) the window.
 """
@@ -19,10 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
-from pixmend.layers.conv import PixelShuffleUpsampler, conv3x3
+from pixmend.layers.conv import conv3x3
 from pixmend.layers.drop_path import DropPath
 from pixmend.layers.window import Window, attend, merge, partition, shift_mask
 from pixmend.models.base import MultiTask, Restorer
+from pixmend.models.edt_branches import Head, ResidualTail, ShuffleTail
 
 MEAN = (0.4488, 0.4371, 0.4040)
 TASK = re.compile(r"sr_x[234]|dn_g\d+|dr_[LH]")
@@ -58,9 +59,8 @@ class EDTConfig:
             for size in getattr(self, name):
                 _check_size(name, size, most=most)
         if not 0 < len(self.depths) <= 64 or len(self.window) != 2:
-            raise PixmendError(
-                f"EDT: expected 1 to 64 depths and 2 sides of a window, got {self.depths}, {self.window}"
-            )
+            got = f"got {self.depths}, {self.window}"
+            raise PixmendError(f"EDT: expected 1 to 64 depths and 2 sides of a window, {got}")
         if self.dim % (2 * self.num_heads):
             raise PixmendError(f"EDT: dim {self.dim} does not divide into two halves of {self.num_heads} heads")
         if not 0 <= self.drop_path < 1 or self.upsampler not in get_args(Upsampler):
@@ -93,11 +93,10 @@ class EDT(MultiTask):
         super().__init__()
         self.config = config
         self.tasks = config.tasks
-        self.heads = nn.ModuleDict({task: Head(config, task) for task in config.tasks})
+        sizes = (config.features, config.dim)
+        self.heads = nn.ModuleDict({task: Head(*sizes, halve=_halves(config, task)) for task in config.tasks})
         self.body = Body(config)
-        self.tails = nn.ModuleDict(
-            {task: (ShuffleTail if task.startswith("sr") else ResidualTail)(config, task) for task in config.tasks}
-        )
+        self.tails = nn.ModuleDict({task: _tail(config, task) for task in config.tasks})
         self.apply(_initialise)
 
     def select(self, task: str | None = None) -> Restorer:
@@ -139,7 +138,7 @@ class Branch(Restorer):
         return self.edt.heads[self.task](x)
 
     def decode(self, features: Tensor, skips: list[Tensor], x: Tensor) -> Tensor:
-        """Body features back to a picture."""
+        """Body features (B, C, h, w), the skips and the input (B, 3, H, W) to a picture (B, 3, s H, s W)."""
         return self.edt.tails[self.task](features, skips, x)
 
     def restore(self, x: Tensor) -> Tensor:
@@ -152,101 +151,11 @@ def _halves(config: EDTConfig, task: str) -> bool:
     return config.downsample and not task.startswith("sr")
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with leaky ReLU beside a 1 x 1 shortcut; (B, i, H, W) to (B, o, H, W)."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, middle: int) -> None:
-        super().__init__()
-        self.conv_1 = conv3x3(channels_in, middle)
-        self.conv_2 = conv3x3(middle, channels_out)
-        self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.leaky_relu(self.conv_1(x), 0.2)
-        return F.leaky_relu(self.conv_2(y), 0.2) + self.shortcut(x)
-
-
-class DownBlock(ResidualBlock):
-    """A residual block, and for tasks that downsample a strided convolution behind it."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, halve: bool) -> None:
-        super().__init__(channels_in, channels_out, middle=channels_in)
-        if halve:
-            self.conv_down = nn.Conv2d(channels_out, channels_out, 4, stride=2, padding=1, bias=False)
-        self.halve = halve
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The features to go on with, and the skip at the size before."""
-        skip = super().forward(x)
-        return (self.conv_down(skip) if self.halve else skip), skip
-
-
-class Head(nn.ModuleList):
-    """The shallow encoder of one task (paper, section 3.1)."""
-
-    def __init__(self, config: EDTConfig, task: str) -> None:
-        f, halve = config.features, _halves(config, task)
-        blocks = [DownBlock(f, 2 * f, halve=halve), DownBlock(2 * f, 4 * f, halve=halve)]
-        super().__init__([conv3x3(3, f), *blocks, conv3x3(4 * f, config.dim)])
-
-    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        first, down_1, down_2, last = self
-        x, skip_1 = down_1(first(x))
-        x, skip_2 = down_2(x)
-        return last(x), [skip_2, skip_1]
-
-
-class UpBlock(nn.Module):
-    """Join with the head's skip of the same size, after enlarging to it where the head had halved it."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, enlarge: bool) -> None:
-        super().__init__()
-        if enlarge:
-            self.up = nn.ConvTranspose2d(channels_in, channels_out, 2, stride=2)
-        else:
-            self.conv = conv3x3(channels_in, channels_out)
-        self.enlarge = enlarge
-        self.block = ResidualBlock(2 * channels_out, channels_out, middle=channels_out)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = self.up(x) if self.enlarge else self.conv(x)
-        return self.block(torch.cat([x, skip], dim=1))
-
-
-def _up_blocks(config: EDTConfig, task: str) -> list[nn.Module]:
-    f, enlarge = config.features, _halves(config, task)
-    return [UpBlock(config.dim, 4 * f, enlarge=enlarge), UpBlock(4 * f, 2 * f, enlarge=enlarge)]
-
-
-class ShuffleTail(nn.ModuleList):
-    """The decoder for super-resolution; what it adds to is the bilinear enlargement of the input."""
-
-    def __init__(self, config: EDTConfig, task: str) -> None:
-        self.scale, f = int(task[-1]), config.features
-        if config.upsampler == "pixelshuffledirect":
-            last = [
-                nn.Sequential(conv3x3(2 * f, 3 * self.scale**2), nn.PixelShuffle(self.scale)),
-                nn.Identity(),
-            ]
-        else:
-            last = [PixelShuffleUpsampler(self.scale, 2 * f), conv3x3(2 * f, 3)]
-        super().__init__([*_up_blocks(config, task), *last])
-
-    def forward(self, features: Tensor, skips: list[Tensor], x: Tensor) -> Tensor:
-        up_1, up_2, upsampler, last = self
-        y = last(upsampler(up_2(up_1(features, skips[0]), skips[1])))
-        return y + F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
-
-
-class ResidualTail(nn.ModuleList):
-    """The decoder for denoising and deraining; it adds to the input."""
-
-    def __init__(self, config: EDTConfig, task: str) -> None:
-        super().__init__([*_up_blocks(config, task), conv3x3(2 * config.features, 3)])
-
-    def forward(self, features: Tensor, skips: list[Tensor], x: Tensor) -> Tensor:
-        up_1, up_2, last = self
-        return last(up_2(up_1(features, skips[0]), skips[1])) + x
+def _tail(config: EDTConfig, task: str) -> nn.Module:
+    if not task.startswith("sr"):
+        return ResidualTail(config.features, config.dim, enlarge=_halves(config, task))
+    direct = config.upsampler == "pixelshuffledirect"
+    return ShuffleTail(config.features, config.dim, scale=int(task[-1]), direct=direct)
 
 
 class Body(nn.Module):

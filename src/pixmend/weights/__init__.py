@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pixmend import models
 from pixmend.errors import PixmendError
-from pixmend.models import EDT, EDTConfig, MultiTask
+from pixmend.models import EDT, EDTConfig
 from pixmend.weights import edt
 from pixmend.weights.read import Checkpoint, read
 from pixmend.weights.write import write_weights
@@ -21,7 +21,7 @@ BUNDLED = Path(__file__).with_name("bundled")
 """The weights that ship with the package, ``<name>.safetensors``; ``default`` is the one for everyday use."""
 
 
-def load(source: str | Path, *, tasks: tuple[str, ...] | None = None) -> MultiTask:
+def load(source: str | Path, *, tasks: tuple[str, ...] | None = None) -> EDT:
     """The network of a weight file, ready to restore (eval mode, float32, on the CPU).
 
     ``source`` is ``default``, a file that pixmend wrote, or a released file of a known family; sizes and tasks are
@@ -79,15 +79,17 @@ def _config(metadata: Mapping[str, Any]) -> EDTConfig:
     family, plain = metadata["family"], metadata.get("config")
     if family != "edt":
         raise PixmendError(f"family {family!r} is not known to this version of pixmend")
+    if not isinstance(plain, dict):
+        raise PixmendError(f"its configuration is {plain!r}, not one of an EDT")
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
     try:
-        return EDTConfig(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
-    except (TypeError, AttributeError) as error:
+        return EDTConfig(**fields)
+    except TypeError as error:
         raise PixmendError(f"its configuration does not fit this version of pixmend: {error}") from error
 
 
-def _keep(network: MultiTask, tasks: tuple[str, ...]) -> MultiTask:
+def _keep(network: EDT, tasks: tuple[str, ...]) -> EDT:
     """The same network with only some of its tasks; it shares their tensors."""
-    assert isinstance(network, EDT)
     for task in tasks:
         network.check_task(task)
     kept = ("body.", *(f"{part}.{task}." for part in ("heads", "tails") for task in tasks))
