@@ -99,10 +99,29 @@ def test_a_folder_for_reports_that_cannot_be_made_is_refused_before_anything_is_
     assert "one.png: cannot write reports here" in printed.err.replace("\n", " ") and printed.out == ""
 
 
-def test_a_file_is_named_in_the_report_without_its_folder(folder, capsys, loads):
-    arguments = ["evaluate", "some/where/net.safetensors", "--on", str(folder), "--task", "sr_x2", "--json"]
-    assert run(arguments) == 0
-    assert json.loads(capsys.readouterr().out)[0]["model"] == "net.safetensors"
+def test_files_of_one_name_in_two_folders_leave_two_reports(folder, tmp_path, capsys, loads, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file in ("runs/first/weights.safetensors", "runs/v1.2/weights.safetensors"):
+        arguments = ["evaluate", file, "--on", str(folder), "--task", "sr_x2", "--out", "reports", "--json"]
+        assert run(arguments) == 0
+        name = f"{Path(file).parent.name}_weights"
+        assert json.loads(capsys.readouterr().out)[0]["model"] == name
+    assert sorted(path.name for path in (tmp_path / "reports").glob("*.json")) == [
+        "first_weights_Tiny_sr_x2_classic_sr.json",
+        "v1.2_weights_Tiny_sr_x2_classic_sr.json",
+    ]
+
+
+def test_a_file_in_the_working_folder_is_named_with_that_folder_too(folder, capsys, loads, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert run(["evaluate", "net.pth", "--on", str(folder), "--task", "sr_x2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["model"] == "Tiny_net"
+
+
+def test_trying_the_folder_for_reports_leaves_what_is_in_it(folder, tmp_path, capsys):
+    (tmp_path / ".pixmend").write_text("mine")
+    assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / ".pixmend").read_text() == "mine"
 
 
 def test_another_protocol_changes_the_score_and_is_printed(folder, capsys):
@@ -129,7 +148,7 @@ def test_another_protocol_changes_the_score_and_is_printed(folder, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--task", "sr_2x"], "did you mean sr_x2 or sr_x3 or sr_x4?"),
+        (["--task", "sr_2x"], "no task is called 'sr_2x': did you mean sr_x2?"),
         (["--task", "dr_L"], "expected the folders norain and rain"),
         (["--protocol", "clasic_sr"], "did you mean classic_sr?"),
         (["--on", "nowhere"], "nowhere: no such folder"),
@@ -141,7 +160,8 @@ def test_wrong_arguments_end_in_one_clear_line(folder, capsys, change: list[str]
     arguments = ["evaluate", "bicubic", *(part for option in options.items() for part in option)]
     assert run(arguments) == 1
     printed = capsys.readouterr()
-    assert message in printed.err and "Traceback" not in printed.err
+    assert message in printed.err
+    assert printed.err.startswith("pixmend: error: ") and printed.err.count("\n") == 1
     assert printed.out == ""
 
 
@@ -149,8 +169,8 @@ def test_an_unreadable_picture_ends_in_one_line_that_names_it(folder, capsys):
     (folder / "two.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2"]) == 1
     printed = capsys.readouterr()
-    assert "two.png" in printed.err and "Traceback" not in printed.err
-    assert "one" not in printed.out
+    assert printed.err.startswith("pixmend: error: ") and printed.err.count("\n") == 1
+    assert "two.png: damaged or cut short" in printed.err and printed.out == ""
 
 
 def test_an_empty_folder_and_an_unpaired_picture_are_refused(tmp_path, folder, capsys):

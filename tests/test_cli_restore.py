@@ -253,7 +253,17 @@ def test_a_missing_picture_is_refused(refuse: Callable[..., str]) -> None:
     assert refuse("none.png") == "none.png: no such file"
 
 
+@pytest.mark.parametrize("path", [".", "/", "..", ""])
+def test_a_folder_without_a_name_is_refused(path: str, refuse: Callable[..., str]) -> None:
+    assert "is a folder, expected one picture file" in refuse(path)
+
+
 # Bad outputs
+
+
+@pytest.mark.parametrize("output", [".", "/"])
+def test_an_output_without_a_name_is_refused(output: str, refuse: Callable[..., str]) -> None:
+    assert "cannot tell the output format" in refuse("photo.png", output, "--compare")
 
 
 def test_an_existing_output_is_kept_without_force(folder: Path, refuse: Callable[..., str]) -> None:
@@ -316,7 +326,14 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize(
-    "options", [["--task", "sr_x9"], ["--scale", "4"], ["--denoise", "20"], ["--task", "sr_x2", "--task", "deblur"]]
+    "options",
+    [
+        ["--task", "sr_x9"],
+        ["--task", "a/b"],
+        ["--scale", "4"],
+        ["--denoise", "20"],
+        ["--task", "sr_x2", "--task", "deblur"],
+    ],
 )
 def test_a_task_the_weights_do_not_have_is_refused_with_those_they_have(
     options: list[str], refuse: Callable[..., str]
@@ -329,8 +346,9 @@ def test_tasks_by_name_and_by_option_do_not_mix(refuse: Callable[..., str]) -> N
     assert "--task goes without" in refuse("photo.png", "--task", "sr_x2", "--denoise", "15")
 
 
-def test_an_unknown_device_is_refused(refuse: Callable[..., str]) -> None:
-    assert "device 'nonsense' cannot be used" in refuse("photo.png", "--device", "nonsense")
+@pytest.mark.parametrize("device", ["nonsense", "meta"])
+def test_a_device_that_does_not_compute_is_refused(device: str, refuse: Callable[..., str]) -> None:
+    assert f"device '{device}' cannot be used" in refuse("photo.png", "--device", device)
 
 
 @pytest.mark.parametrize(
@@ -370,8 +388,9 @@ def failing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseExce
         (PixmendError("weights: unknown\nfamily"), 1, "error: weights: unknown family"),
         (FileNotFoundError(errno.ENOENT, "No such file", "a.bin"), 1, "error: a.bin: No such file"),
         (OSError("no reason given"), 1, "error: no reason given"),
-        (MemoryError(), 1, "error: out of memory: close other programs, or give a smaller picture or --tile"),
+        (MemoryError(), 1, "error: out of memory: close other programs, or give a smaller picture\n"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "error: out of memory: close other"),
+        (torch.OutOfMemoryError("HIP out of memory"), 1, "error: out of memory: close other"),
         (KeyboardInterrupt(), 130, "interrupted, nothing half-written"),
         (KeyError("lost"), 70, "internal error: KeyError: 'lost' (run with --debug for the traceback)"),
     ],

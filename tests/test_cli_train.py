@@ -53,11 +53,12 @@ def test_a_mistake_is_one_line_and_a_code(arguments, message, tmp_path, capsys):
     assert run([*arguments, "--out", str(tmp_path / "run")]) == 1
     error = capsys.readouterr().err
     assert message in error
-    assert "Traceback" not in error
+    assert error.startswith("pixmend: error: ") and error.count("\n") == 1
 
 
-def test_a_damaged_run_file_is_named(tmp_path, capsys):
-    (tmp_path / "run.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, "\xff"])
+def test_a_damaged_run_file_is_named(content, tmp_path, capsys):
+    (tmp_path / "run.json").write_text(content, encoding="latin-1")
     assert run(["train", "resume", "--out", str(tmp_path)]) == 1
     assert "run.json: not a run to resume" in capsys.readouterr().err
 
@@ -72,7 +73,7 @@ def test_models_lists_the_bundled_weights(capsys):
 def test_inspect_tells_an_official_file(tmp_path, capsys):
     from pixmend.weights.edt import to_official
 
-    torch.save(to_official(pm.create("edt_p", tasks=("dn_g15", "sr_x3"))), tmp_path / "file.pth")
+    torch.save(to_official(pm.create("edt_t", tasks=("dn_g15", "sr_x3"))), tmp_path / "file.pth")
     assert run(["models", "inspect", str(tmp_path / "file.pth")]) == 0
     printed = capsys.readouterr().out
     assert "EDT" in printed
@@ -83,3 +84,44 @@ def test_inspecting_what_is_not_weights_is_one_line(tmp_path, capsys):
     (tmp_path / "file.pth").write_text("hello")
     assert run(["models", "inspect", str(tmp_path / "file.pth")]) == 1
     assert "file.pth: not a checkpoint, or a damaged one" in capsys.readouterr().err
+
+
+CARD = {"name": "[bold]x[/bold] :smile:", "data": ["a", "[/]"], "licence": None}
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [None, "good", {"classic_sr": 5}, {"classic_sr": ["good", {"task": "[red]sr_x2[/red]"}]}, {"classic_sr": [{}]}],
+)
+def test_a_card_is_printed_as_it_is_however_it_was_written(scores, tmp_path, capsys):
+    network = pm.create("edt_p", tasks=("dn_g15",))
+    card = {**CARD, "scores": scores}
+    pm.weights.write_weights(tmp_path / "[a].safetensors", network.state_dict(), config=network.config, card=card)
+    assert run(["models", "inspect", str(tmp_path / "[a].safetensors")]) == 0
+    printed = capsys.readouterr().out
+    assert "[a].safetensors" in printed
+    assert "[bold]x[/bold] :smile:" in printed
+    assert "['a', '[/]']" in printed
+    assert ("[red]sr_x2[/red]" in printed) == ("[red]" in str(scores))
+
+
+@pytest.mark.parametrize(
+    ("stop", "lines"),
+    [
+        (KeyboardInterrupt(), ["pixmend: interrupted, nothing half-written"]),
+        (
+            KeyboardInterrupt("stopped and saved after step 3 of 9"),
+            [
+                "stopped and saved after step 3 of 9; go on with: pixmend train resume --out [/]run",
+                "pixmend: interrupted, nothing half-written",
+            ],
+        ),
+    ],
+)
+def test_going_on_is_offered_only_where_something_was_saved(stop, lines, monkeypatch, capsys):
+    def fit(*args, **options):
+        raise stop
+
+    monkeypatch.setattr("pixmend.train.fit", fit)
+    assert run(["train", "default", "--data", "x", "--out", "[/]run"]) == 130
+    assert capsys.readouterr().err.splitlines() == lines

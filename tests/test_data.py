@@ -143,5 +143,12 @@ def test_training_noise_is_neither_clipped_nor_rounded():
 
 
 def test_an_unknown_task_says_which_there_are():
-    with pytest.raises(pm.PixmendError, match="no training input is known for task 'deblur'"):
+    with pytest.raises(pm.PixmendError, match="no task is called 'deblur': there is sr_x2, sr_x3"):
         degradation("deblur")
+    with pytest.raises(pm.PixmendError, match="no task is called 'sr_x5'"):
+        scale("sr_x5")
+
+
+def test_rain_of_no_kind_cannot_be_trained_on():
+    with pytest.raises(pm.PixmendError, match="task dr: does not say how much rain to train on: use dr_L or dr_H"):
+        degradation("dr")

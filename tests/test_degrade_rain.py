@@ -200,6 +200,11 @@ def test_rain_layer_names_the_value_that_is_wrong(name: str, value: float) -> No
         rain_layer(10, 10, **DRIZZLE | {name: value}, seed=0)
 
 
+def test_a_number_of_layers_that_is_not_whole_is_refused() -> None:
+    with pytest.raises(PixmendError, match=r"RainStreaks: layers: expected whole numbers, got \(1.0, 2\)"):
+        replace(RAIN_LIGHT, layers=(1.0, 2))  # type: ignore[arg-type]
+
+
 def test_eight_bit_tensors_are_refused() -> None:
     with pytest.raises(PixmendError, match="RainStreaks: expected floats"):
         RAIN_LIGHT(torch.zeros(3, 4, 4, dtype=torch.uint8), seed=0)

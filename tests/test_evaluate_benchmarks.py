@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pixmend.degrade.resize import imresize
 from pixmend.errors import PixmendError
@@ -101,6 +102,12 @@ def test_unpaired_pictures_are_named_from_both_sides(tmp_path):
     (tmp_path / "HR/x2/c.png").unlink()
     with pytest.raises(PixmendError, match=r"LR.x2: nothing in .*HR.x2 belongs to dx2\.png$"):
         find(tmp_path, task="sr_x2")
+
+
+def test_a_still_gif_is_a_picture_of_a_benchmark_too(tmp_path):
+    Image.new("RGB", (18, 16)).save(tmp_path / "a.gif")
+    found = find(tmp_path, task="sr_x2")
+    assert found.read(found.pairs[0])[1].shape == (3, 16, 18)
 
 
 def test_many_unpaired_pictures_are_counted(tmp_path):

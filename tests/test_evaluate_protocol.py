@@ -1,4 +1,4 @@
-"""Tasks and protocols: what each of them fixes."""
+"""Protocols: what each of them fixes."""
 
 import dataclasses
 
@@ -26,30 +26,6 @@ def two_pictures() -> tuple[torch.Tensor, torch.Tensor]:
     return a, a + 0.05 * torch.randn(a.shape, generator=generator)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "scale", "sigma"),
-    [("sr_x2", "sr", 2, None), ("sr_x8", "sr", 8, None), ("dn_g15", "dn", 1, 15), ("dr_L", "dr", 1, None)],
-)
-def test_a_tasks_name_says_its_kind_scale_and_noise(name: str, kind: str, scale: int, sigma: int | None):
-    task = parse_task(name)
-    assert (task.name, task.kind, task.scale, task.sigma) == (name, kind, scale, sigma)
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("sr_2", "did you mean sr_x2 or"),
-        ("dn_15", "did you mean dn_g15 or"),
-        ("sr_x1", "did you mean"),
-        ("??", "like sr_x2"),
-    ],
-)
-def test_an_unknown_task_is_refused_with_the_nearest_names(name: str, hint: str):
-    with pytest.raises(PixmendError) as caught:
-        parse_task(name)
-    assert hint in str(caught.value) and repr(name) in str(caught.value)
-
-
 def test_protocols_are_found_by_name_and_by_task():
     assert list(PROTOCOLS) == ["classic_sr", "colour_denoising", "deraining"]
     assert all(protocol_named(name) is protocol for name, protocol in PROTOCOLS.items())
@@ -58,7 +34,7 @@ def test_protocols_are_found_by_name_and_by_task():
 
 
 def test_an_unknown_protocol_is_refused_with_the_nearest_name():
-    with pytest.raises(PixmendError, match=r"no 'color_denoising': did you mean colour_denoising\?"):
+    with pytest.raises(PixmendError, match=r"no protocol is called 'color_denoising': did you mean colour_denoising\?"):
         protocol_named("color_denoising")
 
 

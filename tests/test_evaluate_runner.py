@@ -24,7 +24,7 @@ from pixmend.evaluate import (
 from pixmend.evaluate.picture import draw
 from pixmend.image import read_image, write_image
 from pixmend.metrics import psnr, ssim
-from pixmend.models.base import Restorer
+from pixmend.models.base import MultiTask, Restorer
 
 
 class Nearest(Restorer):
@@ -144,6 +144,27 @@ def test_each_record_is_shown_as_soon_as_it_is_made(folder):
         watch=lambda record: seen.append(record.name),
     )
     assert seen == ["1", "2", "10"]
+
+
+class Several(MultiTask):
+    """``Nearest`` as one of two tasks."""
+
+    tasks = ("sr_x2", "sr_x3")
+
+    def select(self, task: str | None = None) -> Restorer:
+        assert self.check_task(task) == "sr_x2"
+        return Nearest()
+
+
+def test_the_task_of_the_benchmark_is_selected_of_a_model_with_several(folder):
+    report = measure(Several(), find(folder, task="sr_x2"), protocol=CLASSIC_SR)
+    assert report.model == "Several"
+    assert report.mean == measure(Nearest(), find(folder, task="sr_x2"), protocol=CLASSIC_SR).mean
+
+
+def test_a_model_without_the_task_is_refused_with_those_it_has(folder):
+    with pytest.raises(PixmendError, match="no task 'sr_x4': this network has sr_x2, sr_x3"):
+        measure(Several(), find(folder, task="sr_x4"), protocol=CLASSIC_SR)
 
 
 def test_a_model_of_another_scale_is_refused(folder):

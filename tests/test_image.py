@@ -300,6 +300,32 @@ def test_exif_is_carried_upright_and_with_the_new_size(source: str, suffix: str,
     assert exif.get_ifd(34853) == {1: "N", 2: (1.0, 2.0, 3.0)}
 
 
+def test_exif_too_long_for_jpeg_is_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    exif = camera_exif()
+    exif[305] = "x" * 70_000
+    write_picture(tmp_path / "a.jpg", Picture(pixels=torch.zeros(3, 24, 16), exif=exif.tobytes()))
+    assert read_picture(tmp_path / "a.jpg").exif is None
+    assert len(caplog.messages) == 1 and "a.jpg: written without its EXIF, which JPEG cannot hold" in caplog.text
+
+
+def test_what_the_encoder_refuses_is_told_in_one_line_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError("encoder error -2")
+
+    monkeypatch.setattr("PIL.Image.Image.save", refuse)
+    with pytest.raises(PixmendError, match="a.png: cannot be encoded as PNG: encoder error -2"):
+        write_picture(tmp_path / "a.png", Picture(pixels=torch.zeros(3, 4, 4), exif=camera_exif().tobytes()))
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5), (3, 4, 4), (4, 4)])
+def test_transparency_of_another_size_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    with pytest.raises(PixmendError, match=r"a.png: expected transparency of \(1, 4, 4\), got shape"):
+        write_picture(tmp_path / "a.png", Picture(pixels=torch.zeros(3, 4, 4), alpha=torch.ones(shape)))
+
+
 def test_malformed_exif_does_not_keep_a_picture_from_being_read(tmp_path: Path) -> None:
     noise("RGB").save(tmp_path / "a.jpg", exif=camera_exif().tobytes())
     content = (tmp_path / "a.jpg").read_bytes()

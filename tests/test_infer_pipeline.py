@@ -116,6 +116,18 @@ def test_several_tasks_and_none_named_is_refused() -> None:
         Pipeline(Both())
 
 
+def test_an_empty_chain_of_tasks_is_refused() -> None:
+    with pytest.raises(PixmendError, match="task: expected one or more names"):
+        Pipeline(Both(), task=())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_network_of_another_precision_is_used_in_float32(dtype: torch.dtype) -> None:
+    network, image = Blur().to(dtype), noise(3, 16, 16)
+    assert Pipeline(network)(image).dtype == torch.float32
+    assert network.conv.weight.dtype == torch.float32
+
+
 def test_the_result_may_be_changed_in_place() -> None:
     Pipeline(Enlarger())(noise(3, 70, 70)).clamp_(0, 1)
 
@@ -263,7 +275,7 @@ def test_what_is_not_a_picture_is_refused(image: Tensor, told: str) -> None:
         Pipeline(Enlarger())(image)
 
 
-@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "meta", "mkldnn", ""])
 def test_a_device_this_machine_lacks_is_refused(device: str) -> None:
     with pytest.raises(PixmendError, match=f"device '{device}' cannot be used on this machine"):
         Pipeline(Enlarger(), device=device)

@@ -191,6 +191,11 @@ def test_an_unknown_variant_names_the_nearest():
         pm.create("edt_tt")
 
 
+def test_one_task_as_text_is_refused_as_that():
+    with pytest.raises(pm.PixmendError, match="tasks is a tuple of names, got the text 'sr_x2'"):
+        pm.create("edt_p", tasks="sr_x2")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [

@@ -26,6 +26,8 @@ def bundle(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BUNDLED", tmp_path)
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results" / "default_weights.json")
     monkeypatch.setattr(module, "PAGE", tmp_path / "default.md")
+    monkeypatch.setattr(module, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(f"before {module.MARK} old {module.MARK} after")
     return module
 
 
@@ -58,5 +60,6 @@ def test_a_run_becomes_the_default_weights_with_card_results_and_page(bundle, be
     rows = [row for table in found["scores"].values() for row in table]
     assert [row["task"] for row in rows] == list(bundle.SCORED)
     assert json.loads((tmp_path / "results" / "default_weights.json").read_text())["scores"] == found["scores"]
-    page = (tmp_path / "default.md").read_text()
-    assert all(f"**{row['psnr']:.2f}**" in page for row in rows)
+    page, readme = ((tmp_path / name).read_text() for name in ("default.md", "README.md"))
+    assert all(f"**{row['psnr']:.2f}**" in text for row in rows for text in (page, readme))
+    assert readme.startswith("before ") and readme.endswith(" after") and "old" not in readme

@@ -1,7 +1,8 @@
 """Score a run's weights and make them the ones that ship: ``python tools/bundle.py runs/default --benchmarks DIR``.
 
 DIR holds Set5 (HR and LR folders), McMaster and Rain100L. Writes src/pixmend/weights/bundled/default.safetensors with
-its card inside, benchmarks/results/default_weights.json, and docs/models/default.md from the same numbers.
+its card inside, benchmarks/results/default_weights.json, and from the same numbers docs/models/default.md and the table
+in README.md.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from pixmend.weights import BUNDLED, card, write_weights
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "default_weights.json"
 PAGE = ROOT / "docs" / "models" / "default.md"
+README = ROOT / "README.md"
+MARK = "<!-- scores of the default weights, written by tools/bundle.py -->"
 BENCHMARKS = {"sr": "Set5", "dn": "McMaster", "dr": "Rain100L"}
 SCORED = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L")
 """There is no heavy rain among the benchmarks, so dr_H is not scored."""
@@ -72,14 +75,28 @@ def flat(fields: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield prefix + name, list(value) if isinstance(value, tuple) else value
 
 
-def page(described: dict) -> str:
-    """The model's page for people."""
+def table(described: dict) -> str:
+    """The scores as Markdown."""
     rows = [
         f"| {row['task']} | {row['benchmark']} ({row['pictures']}) | {protocol} | {row['baseline']:.2f} "
         f"| **{row['psnr']:.2f}** | {row['ssim']:.4f} |"
-        for protocol, table in described["scores"].items()
-        for row in table
+        for protocol, rows in described["scores"].items()
+        for row in rows
     ]
+    head = ["| task | benchmark (pictures) | protocol | baseline dB | PSNR dB | SSIM |", "|---|---|---|--:|--:|--:|"]
+    return "\n".join([*head, *rows])
+
+
+def with_table(text: str, scores: str) -> str:
+    """The README with the table between its two marks."""
+    before, _, rest = text.partition(MARK)
+    _, mark, after = rest.partition(MARK)
+    assert mark, f"README.md: expected two marks {MARK}"
+    return f"{before}{MARK}\n\n{scores}\n\n{MARK}{after}"
+
+
+def page(described: dict) -> str:
+    """The model's page for people."""
     return "\n".join(
         [
             "# The default weights",
@@ -94,9 +111,7 @@ def page(described: dict) -> str:
             "",
             "Baseline is bicubic enlargement for `sr`, the degraded picture itself for `dn` and `dr`.",
             "",
-            "| task | benchmark (pictures) | protocol | baseline dB | PSNR dB | SSIM |",
-            "|---|---|---|--:|--:|--:|",
-            *rows,
+            table(described),
             "",
             "Scored with `python tools/bundle.py`; any row again with `pixmend evaluate default --on DIR --task TASK` "
             f"({described['scored_on']}). Heavy rain, `dr_H`, is not scored: no benchmark of it was at hand.",
@@ -127,6 +142,7 @@ def main() -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({**described, "config": asdict(network.config)}, indent=2) + "\n")
     PAGE.write_text(page(described))
+    README.write_text(with_table(README.read_text(), table(described)))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 The dataclasses stay plain; pydantic reads single values by their annotated type, here and nowhere else.
 """
 
-import difflib
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pixmend.errors import PixmendError
+from pixmend.errors import PixmendError, nearest
 
 T = TypeVar("T")
 
@@ -61,9 +60,7 @@ def _set(config: Any, path: list[str], text: str, whole: str) -> Any:
 def _check_field(kind: type, name: str, where: str) -> None:
     names = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(names)}"
-        raise PixmendError(f"{where}: {kind.__name__} has no field {name!r}: {hint}")
+        raise PixmendError(f"{where}: {kind.__name__} has no field {name!r}: {nearest(name, names)}")
 
 
 def _value(hint: Any, value: object, where: str) -> object:

@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: BaseException) -> tuple[int, str]:
+def _explain(error: Exception | KeyboardInterrupt) -> tuple[int, str]:
     """The exit code of an error and what to say about it."""
     text = str(error)
     usage = getattr(error, "format_message", None)  # only typer's have it; their class moves between versions
@@ -71,6 +71,15 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 1, f"error: {text}"
     if isinstance(error, OSError):
         return 1, f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {text}"
-    if isinstance(error, MemoryError) or "can't allocate" in text or "not enough memory" in text:
-        return 1, "error: out of memory: close other programs, or give a smaller picture or --tile"
+    if _is_out_of_memory(error):
+        return 1, "error: out of memory: close other programs, or give a smaller picture"
     return 70, f"internal error: {type(error).__name__}: {text} (run with --debug for the traceback)"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Only torch has more ways than one to say so; where it is not loaded, it need not be asked."""
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from pixmend.infer.device import is_out_of_memory
+
+    return is_out_of_memory(error)

@@ -38,7 +38,8 @@ def evaluate(
 
     Example: `pixmend evaluate default --on Set5 --task sr_x2 --task sr_x3`
     """
-    from pixmend.evaluate import find, parse_task, protocol_named, protocol_of
+    from pixmend.evaluate import find, protocol_named, protocol_of
+    from pixmend.tasks import parse_task
 
     benchmarks = [find(on, task=name) for name in task]
     protocols = [protocol_named(protocol) if protocol else protocol_of(parse_task(name).kind) for name in task]
@@ -65,9 +66,9 @@ def _restorers(model: str, tasks: list[str]) -> "list[Restorer]":
     """
     import pixmend
     from pixmend.errors import PixmendError
-    from pixmend.evaluate import parse_task
     from pixmend.evaluate.baseline import baseline_for, baseline_name
     from pixmend.infer.device import find_device
+    from pixmend.tasks import parse_task
 
     if model not in _BASELINES:
         loaded = pixmend.load(model).to(find_device("auto"))
@@ -95,7 +96,8 @@ def _measure(restorer: "Restorer", benchmark: "Benchmark", *, protocol: "Protoco
         rate,
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         title = f"{name} on {benchmark.name}, {benchmark.task.name}"
         bar = progress.add_task(escape(title), total=len(benchmark.pairs), rate="")
         return measure(
@@ -139,18 +141,26 @@ def _cells(baseline: "Score", model: "Score") -> tuple[str, ...]:
 
 
 def _shown_name(model: str) -> str:
-    """A name as given; of a file, the name without its folder."""
-    return Path(model).name
+    """A name as given; of a file, its folder too, since every run calls its file weights.safetensors."""
+    path = Path(model)
+    if path.name == model and not path.suffix:
+        return model
+    return f"{path.resolve().parent.name}_{path.stem}"
 
 
 def _write(report: "Report", folder: Path) -> None:
     """Three files named after model, benchmark, task and protocol, so that no report replaces another's."""
-    from pixmend.evaluate.picture import draw
+    import io
 
-    stem = "_".join((Path(report.model).stem, report.benchmark, report.task, report.protocol.name))
-    (folder / f"{stem}.json").write_text(report.to_json() + "\n", encoding="utf-8")
-    (folder / f"{stem}.md").write_text(report.to_markdown(), encoding="utf-8")
-    draw(report).save(folder / f"{stem}.png")
+    from pixmend.evaluate.picture import draw
+    from pixmend.files import replace
+
+    stem = "_".join((report.model, report.benchmark, report.task, report.protocol.name))
+    chart = io.BytesIO()
+    draw(report).save(chart, format="PNG")
+    replace(folder / f"{stem}.json", report.to_json() + "\n")
+    replace(folder / f"{stem}.md", report.to_markdown())
+    replace(folder / f"{stem}.png", chart.getbuffer())
 
 
 def _make(folder: Path) -> None:
@@ -160,8 +170,9 @@ def _make(folder: Path) -> None:
         PixmendError: it cannot be made or written to.
     """
     from pixmend.errors import PixmendError
+    from pixmend.files import beside
 
-    trial = folder / ".pixmend"
+    trial = beside(folder / "report")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial.touch()

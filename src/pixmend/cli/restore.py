@@ -59,13 +59,11 @@ def restore(
     if not tasks:
         tasks = ("sr_x2",)
         notes.print("nothing asked for: enlarging twice (--scale 2)")
-    target = output or _default_name(picture, tasks)
-    sheet = target.with_name(f"{target.stem}_compare.png") if compare else None
     before, pipeline = _prepare(picture, tasks, model=model, device=device, tile=tile)
     plan = pipeline.plan(before.pixels)
+    target = output or _default_name(picture, tasks)
     _check_output(target, picture, size=plan.output_size, alpha=before.alpha is not None, force=force)
-    if sheet is not None:
-        _check_output(sheet, picture, size=(1, 1), alpha=False, force=force)
+    sheet = _sheet_beside(target, picture, force=force) if compare else None
     notes.print(str(plan))
     after = _work(pipeline, before, notes=notes)
     _write(target, sheet, before, after, title=", ".join(tasks))
@@ -86,7 +84,10 @@ def _chain(named: list[str], *, scale: int | None, denoise: int | None, derain: 
 
 
 def _default_name(picture: Path, tasks: tuple[str, ...]) -> Path:
-    """``photo_derained_dn25_x2.jpg`` beside ``photo.jpg``; PNG where its format cannot be written."""
+    """``photo_derained_dn25_x2.jpg`` beside ``photo.jpg``; PNG where its format cannot be written.
+
+    The picture is known to be a file, and the tasks to be tasks: a folder has no name to begin with.
+    """
     from pixmend.image import WRITABLE
 
     words = ["derained" if name.startswith("dr_") else name.removeprefix("sr_").replace("_g", "") for name in tasks]
@@ -97,6 +98,11 @@ def _default_name(picture: Path, tasks: tuple[str, ...]) -> Path:
 def _prepare(
     path: Path, tasks: tuple[str, ...], *, model: str, device: str, tile: int | None
 ) -> tuple["Picture", "Pipeline"]:
+    """The picture read, and the pipeline for it.
+
+    Raises:
+        PixmendError: not a picture, no such weights, or a task they do not have.
+    """
     import pixmend
     from pixmend.errors import PixmendError
     from pixmend.image import read_picture
@@ -119,6 +125,13 @@ def _check_output(target: Path, picture: Path, *, size: tuple[int, int], alpha: 
     check_output(target, size=size, alpha=alpha)
     if target.exists() and not force:
         raise PixmendError(f"{target}: exists already: give --force to replace it, or another name")
+
+
+def _sheet_beside(target: Path, picture: Path, *, force: bool) -> Path:
+    """Where the sheet goes, checked as the result is; it is small and opaque, so its size is no question."""
+    sheet = target.with_name(f"{target.stem}_compare.png")
+    _check_output(sheet, picture, size=(1, 1), alpha=False, force=force)
+    return sheet
 
 
 def _work(pipeline: "Pipeline", before: "Picture", *, notes: "Console") -> "Picture":

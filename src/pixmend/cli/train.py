@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pixmend.train import Run
 
 
@@ -25,11 +27,12 @@ def train(
     from pixmend.config import override
 
     run = override(_run(recipe, data, out), *settings)
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
     try:
         path = _watched(run, out, resume=recipe == "resume", console=console)
-    except KeyboardInterrupt:
-        console.print(f"stopped and saved; go on with: pixmend train resume --out {out}")
+    except KeyboardInterrupt as stop:
+        if str(stop):  # else it came before there was anything to save
+            console.print(f"{stop}; go on with: pixmend train resume --out {out}")
         raise
     console.print(f"trained: {path}")
 
@@ -53,23 +56,21 @@ def _run(recipe: str, data: list[Path], out: Path) -> "Run":
     file = out / "run.json"
     try:
         run = from_plain(Run, json.loads(file.read_text()), where=str(file))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, PixmendError):
             raise
         raise PixmendError(f"{file}: not a run to resume ({error})") from error
     return replace(run, data=replace(run.data, folders=folders)) if folders else run
 
 
-def _watched(run: "Run", out: Path, *, resume: bool, console: object) -> Path:
+def _watched(run: "Run", out: Path, *, resume: bool, console: "Console") -> Path:
     """Train with a progress bar: loss, steps and samples a second, time left."""
     from rich import progress
-    from rich.console import Console
 
     from pixmend.train import Progress, fit
 
-    assert isinstance(console, Console)
     columns = (
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[note]}"),
@@ -77,7 +78,7 @@ def _watched(run: "Run", out: Path, *, resume: bool, console: object) -> Path:
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=console) as bar:
+    with progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         pictures = bar.add_task("decode", total=None, note="pictures")
         steps = bar.add_task(run.name, total=run.steps, note="", visible=False)
 

@@ -2,6 +2,6 @@
 
 from pixmend.data.folders import Pictures
 from pixmend.data.loader import Batch, Batches, Pair
-from pixmend.data.tasks import TRAINABLE, degradation, scale
+from pixmend.data.tasks import degradation, scale
 
-__all__ = ["TRAINABLE", "Batch", "Batches", "Pair", "Pictures", "degradation", "scale"]
+__all__ = ["Batch", "Batches", "Pair", "Pictures", "degradation", "scale"]

@@ -1,17 +1,19 @@
 """What each task's training input is made by."""
 
-import re
-
 from pixmend.degrade import RAIN_HEAVY, RAIN_LIGHT, Bicubic, Chain, Degradation, GaussianNoise, Round8
 from pixmend.errors import PixmendError
+from pixmend.tasks import parse_task
 
-TRAINABLE = "sr_x2, sr_x3, sr_x4, sr_x8, dn_g<sigma>, dr_L, dr_H"
+_RAIN = {"dr_L": RAIN_LIGHT, "dr_H": RAIN_HEAVY}
 
 
 def scale(task: str) -> int:
-    """Output pixels per input pixel along each side: the number in ``sr_x<number>``, else 1."""
-    found = re.fullmatch(r"sr_x([2348])", task)
-    return int(found[1]) if found else 1
+    """Output pixels per input pixel along each side: the number in ``sr_x<number>``, else 1.
+
+    Raises:
+        PixmendError: no such task.
+    """
+    return parse_task(task).scale
 
 
 def degradation(task: str) -> Degradation:
@@ -21,12 +23,13 @@ def degradation(task: str) -> Degradation:
     clipped nor rounded, deraining from light (``dr_L``) or heavy (``dr_H``) streaks rounded to 8 bit.
 
     Raises:
-        PixmendError: no such task.
+        PixmendError: no such task, or ``dr``, which does not say how much it rains.
     """
-    if scale(task) > 1:
-        return Chain(Bicubic(scale=scale(task)), Round8())
-    if noise := re.fullmatch(r"dn_g(\d+)", task):
-        return GaussianNoise(sigma=float(noise[1]))
-    if task in ("dr_L", "dr_H"):
-        return Chain(RAIN_LIGHT if task == "dr_L" else RAIN_HEAVY, Round8())
-    raise PixmendError(f"no training input is known for task {task!r}; there is {TRAINABLE}")
+    parsed = parse_task(task)
+    if parsed.kind == "sr":
+        return Chain(Bicubic(scale=parsed.scale), Round8())
+    if parsed.sigma is not None:
+        return GaussianNoise(sigma=float(parsed.sigma))
+    if task not in _RAIN:
+        raise PixmendError(f"task {task}: does not say how much rain to train on: use {' or '.join(_RAIN)}")
+    return Chain(_RAIN[task], Round8())

@@ -57,6 +57,8 @@ class RainStreaks:
                     f"RainStreaks: {field.name}: expected (low, high) in order within {bottom:g} to {top:g}, "
                     f"got ({low}, {high})"
                 )
+        if not all(isinstance(count, int) for count in self.layers):
+            raise PixmendError(f"RainStreaks: layers: expected whole numbers, got {self.layers}")
 
     def __call__(self, image: Tensor, seed: Key) -> Tensor:
         """(..., H, W) to the same shape and dtype."""

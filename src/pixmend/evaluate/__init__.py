@@ -15,7 +15,7 @@ from pixmend.evaluate.protocol import (
 )
 from pixmend.evaluate.report import Record, Report
 from pixmend.evaluate.runner import measure
-from pixmend.evaluate.tasks import Task, parse_task
+from pixmend.tasks import Task, parse_task
 
 __all__ = [
     "CLASSIC_SR",

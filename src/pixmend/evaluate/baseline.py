@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from pixmend.degrade.resize import imresize
-from pixmend.evaluate.tasks import Task
 from pixmend.models.base import Restorer
+from pixmend.tasks import Task
 
 
 class BicubicEnlarge(Restorer):

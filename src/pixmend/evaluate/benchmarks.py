@@ -19,8 +19,8 @@ from torch import Tensor
 
 from pixmend.degrade.resize import Bicubic, round8
 from pixmend.errors import PixmendError
-from pixmend.evaluate.tasks import Task, parse_task
-from pixmend.image import WRITABLE, read_image
+from pixmend.image import SUFFIXES, read_image
+from pixmend.tasks import Task, parse_task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,13 +145,13 @@ def _pictures(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=_natural):
-        if path.suffix.lower() not in WRITABLE or path.name.startswith(".") or not path.is_file():
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue
         if path.stem in found:
             raise PixmendError(f"{folder}: {found[path.stem].name} and {path.name} share a name: keep one of them")
         found[path.stem] = path
     if not found:
-        raise PixmendError(f"{folder}: no pictures ({', '.join(WRITABLE)}){_folders(folder)}")
+        raise PixmendError(f"{folder}: no pictures ({', '.join(SUFFIXES)}){_folders(folder)}")
     return found
 
 

@@ -3,7 +3,6 @@
 C channels, H and W height and width in pixels.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmend.errors import PixmendError
-from pixmend.evaluate.tasks import Kind
+from pixmend.errors import PixmendError, nearest
 from pixmend.metrics import Luma, psnr, ssim
+from pixmend.tasks import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,13 +133,11 @@ def protocol_named(name: str) -> Protocol:
     """One of ``PROTOCOLS``.
 
     Raises:
-        PixmendError: no such protocol; the message names the nearest and all of them.
+        PixmendError: no such protocol; the message names the nearest, or all of them.
     """
     if name in PROTOCOLS:
         return PROTOCOLS[name]
-    nearest = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]}? " if nearest else ""
-    raise PixmendError(f"protocol: there is no {name!r}: {hint}known are {', '.join(PROTOCOLS)}")
+    raise PixmendError(f"no protocol is called {name!r}: {nearest(name, PROTOCOLS)}")
 
 
 def protocol_of(kind: Kind) -> Protocol:

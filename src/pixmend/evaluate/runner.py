@@ -18,31 +18,34 @@ from pixmend.evaluate.baseline import baseline_for, baseline_name
 from pixmend.evaluate.benchmarks import Benchmark, Pair
 from pixmend.evaluate.protocol import Protocol
 from pixmend.evaluate.report import Record, Report
-from pixmend.models.base import Restorer
+from pixmend.models.base import MultiTask, Restorer
 
 
 def measure(
-    model: Restorer,
+    model: Restorer | MultiTask,
     benchmark: Benchmark,
     *,
     protocol: Protocol,
     name: str | None = None,
     watch: Callable[[Record], None] | None = None,
 ) -> Report:
-    """Score a model, already selected for the benchmark's task, on whole pictures, one at a time.
+    """Score a model on whole pictures, one at a time; of one with several tasks the benchmark's is selected.
 
     Runs where the model is and in its dtype, in evaluation mode and without gradients; the mode is put back
     afterwards. ``name`` is the model's in the report, else that of its class; ``watch`` sees each record.
 
     Raises:
-        PixmendError: the model's scale is not the task's, the protocol cannot make the task's input, a file
+        PixmendError: the model has no such task or not its scale, the protocol cannot make the task's input, a file
             cannot be read, a pair does not fit, or the model returns a value that is not finite.
     """
     task = benchmark.task
+    name = name or type(model).__name__
+    if isinstance(model, MultiTask):
+        model = model.select(task.name)
     if model.scale != task.scale:
         raise PixmendError(
             f"evaluate: {task.name} needs a model of scale {task.scale}, got one of {model.scale}: "
-            f"select the task, or name one that fits"
+            f"find the benchmark for a task that fits"
         )
     if task.sigma is not None and protocol.noise is None:
         raise PixmendError(f"evaluate: protocol {protocol.name} makes no noise for {task.name}: use colour_denoising")
@@ -57,7 +60,7 @@ def measure(
         made_here=benchmark.made_here,
         task=task.name,
         scale=task.scale,
-        model=name or type(model).__name__,
+        model=name,
         baseline=baseline_name(task),
         protocol=protocol,
         records=tuple(records),

@@ -23,6 +23,9 @@ PIXEL_LIMIT = 500_000_000
 
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+"""What the names of picture files in a folder end in; the format of a file is read from its content."""
+
 _MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
 _TIFF_BITS = 258
 

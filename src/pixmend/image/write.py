@@ -4,6 +4,7 @@ H and W are height and width in pixels.
 """
 
 import io
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _ROWS = 256  # rows turned to bytes at a time, so that writing needs no second copy of the picture in floats
 
+logger = logging.getLogger(__name__)
+
 
 def write_image(path: FilePath, image: Tensor) -> None:
     """Write (1, H, W) or (3, H, W) floats, clamped to [0, 1], to a file whose name says the format.
@@ -50,23 +53,26 @@ def write_picture(path: FilePath, picture: Picture) -> None:
     """Write a picture to a file whose name says the format, replacing what was there in one step.
 
     Values are clamped to [0, 1] and rounded to 8 bits, halves up. JPEG is quality 95 without chroma
-    subsampling, TIFF uncompressed.
+    subsampling, TIFF uncompressed. EXIF that the format cannot hold (64 KB in JPEG) is left out with a warning.
 
     Raises:
-        PixmendError: as ``check_output``; not (1 or 3, H, W); a value that is not finite; the disk refuses.
+        PixmendError: as ``check_output``; not (1 or 3, H, W), or transparency of another size; a value that is not
+            finite; the encoder or the disk refuses.
     """
     shape = tuple(picture.pixels.shape)
     if len(shape) != 3 or shape[0] not in (1, 3) or 0 in shape:
         raise PixmendError(f"{os.fspath(path)}: expected a picture (1 or 3, H, W), got shape {shape}")
+    if picture.alpha is not None and picture.alpha.shape != (1, *shape[1:]):
+        got = tuple(picture.alpha.shape)
+        raise PixmendError(f"{os.fspath(path)}: expected transparency of (1, {shape[1]}, {shape[2]}), got shape {got}")
     file_format = check_output(path, size=(shape[1], shape[2]), alpha=picture.alpha is not None)
     options = dict(_OPTIONS.get(file_format, {}))
     if picture.icc and file_format not in _BARE:
         options["icc_profile"] = picture.icc
     if picture.exif and file_format not in _BARE:
         options["exif"] = resized_exif(picture.exif, width=shape[2], height=shape[1])
-    encoded = io.BytesIO()  # Pillow loses the reason of a failed write to a real file (a full disk, say)
-    _to_pillow(picture, os.fspath(path)).save(encoded, format=file_format, **options)
-    replace(Path(path), encoded.getbuffer())
+    image = _to_pillow(picture, os.fspath(path))
+    replace(Path(path), _encoded(image, os.fspath(path), file_format=file_format, options=options))
 
 
 def check_output(path: FilePath, *, size: tuple[int, int], alpha: bool) -> str:
@@ -109,6 +115,20 @@ def _to_pillow(picture: Picture, name: str) -> Image.Image:
         strip = Image.frombytes(mode, (width, rows.shape[1]), values.contiguous().numpy().tobytes())
         image.paste(strip, (0, top))
     return image
+
+
+def _encoded(image: Image.Image, name: str, *, file_format: str, options: dict[str, Any]) -> memoryview:
+    """The bytes of the file, in memory: Pillow loses the reason of a failed write to a real one (a full disk, say)."""
+    file = io.BytesIO()
+    try:
+        image.save(file, format=file_format, **options)
+    except (ValueError, SyntaxError, OSError) as error:
+        if "exif" not in options:
+            raise PixmendError(f"{name}: cannot be encoded as {file_format}: {error}") from error
+        logger.warning("%s: written without its EXIF, which %s cannot hold (%s)", name, file_format, error)
+        bare = {key: value for key, value in options.items() if key != "exif"}
+        return _encoded(image, name, file_format=file_format, options=bare)
+    return file.getbuffer()
 
 
 def _check_writable(target: Path) -> None:

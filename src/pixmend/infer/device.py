@@ -12,6 +12,9 @@ CPU_MEMORY = 2**30
 CPU_TILE = 192
 """Larger tiles are slower on the CPU: their tensors are so large that memory is mapped anew for each of them."""
 
+KINDS = ("cpu", "cuda", "mps", "xpu")
+"""Devices that compute; torch has others that only pretend to, such as meta."""
+
 FREE_SHARE = 0.7
 """Of the memory that is free on a GPU."""
 
@@ -32,6 +35,8 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
+        if name.partition(":")[0] not in KINDS:
+            raise NotImplementedError(f"expected one of {', '.join(KINDS)}")
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

@@ -32,11 +32,12 @@ logger = logging.getLogger(__name__)
 class Pipeline:
     """Restores pictures with one network, or with several tasks of it one after another.
 
-    The network is moved to the device and to evaluation; no picture leaves a trace, so threads may share one.
+    The network given is itself turned to float32, moved to the device and set to evaluation; ``precision`` is what it
+    then multiplies in. No picture leaves a trace, so threads may share a pipeline.
     Peak memory is that of the pictures in float32 and one row of tiles, whatever the size of the picture.
 
     Raises:
-        PixmendError: an unknown task or precision, or a device this machine does not have.
+        PixmendError: no task or an unknown one, an unknown precision, or a device this machine does not have.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Pipeline:
         if precision not in ("float32", "bfloat16"):
             raise PixmendError(f"precision {precision!r} is not one of float32, bfloat16")
         self.device = find_device(device)
-        model.to(self.device).eval()
         tasks = task if isinstance(task, tuple) else (task,)
+        if not tasks:
+            raise PixmendError("task: expected one or more names, got ()")
+        model.float().to(self.device).eval()
         self.networks = tuple(model.select(name) for name in tasks)
         self.precision = precision
         self.tile = tile

@@ -1,9 +1,8 @@
 """The networks, one file per paper. ``create`` makes one by the name of its variant."""
 
-import difflib
 from dataclasses import replace
 
-from pixmend.errors import PixmendError
+from pixmend.errors import PixmendError, nearest
 from pixmend.models.base import MultiTask, Restorer
 from pixmend.models.edt import EDT, EDTConfig
 from pixmend.models.edt import VARIANTS as _EDT
@@ -29,8 +28,8 @@ def create(name: str, *, tasks: tuple[str, ...] | None = None) -> MultiTask:
         PixmendError: no such variant or no such task.
     """
     if name not in VARIANTS:
-        near = difflib.get_close_matches(name, VARIANTS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(VARIANTS)}"
-        raise PixmendError(f"no network is called {name!r}: {hint}")
+        raise PixmendError(f"no network is called {name!r}: {nearest(name, VARIANTS)}")
+    if isinstance(tasks, str):
+        raise PixmendError(f"tasks is a tuple of names, got the text {tasks!r}")
     config = VARIANTS[name]
     return build(config if tasks is None else replace(config, tasks=tuple(tasks)))

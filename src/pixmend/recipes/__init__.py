@@ -1,9 +1,8 @@
 """Training runs by name, each a function that returns a typed run to carry out or to derive others from."""
 
-import difflib
 from collections.abc import Callable
 
-from pixmend.errors import PixmendError
+from pixmend.errors import PixmendError, nearest
 from pixmend.recipes import default
 from pixmend.train import Run
 
@@ -19,7 +18,5 @@ def find(name: str) -> Run:
         PixmendError: no such recipe.
     """
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(RECIPES)}"
-        raise PixmendError(f"no recipe is called {name!r}: {hint}")
+        raise PixmendError(f"no recipe is called {name!r}: {nearest(name, RECIPES)}")
     return RECIPES[name]()

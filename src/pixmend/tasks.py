@@ -1,21 +1,20 @@
-"""What a task's name says: ``sr_x2`` enlarges twice, ``dn_g25`` removes noise of sigma 25, ``dr_L`` rain."""
+"""What a task's name says: ``sr_x2`` enlarges twice, ``dn_g25`` removes noise of sigma 25, ``dr_L`` light rain."""
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pixmend.errors import PixmendError
+from pixmend.errors import PixmendError, nearest
 
 Kind = Literal["sr", "dn", "dr"]
 
-_EXAMPLES = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
-_PATTERN = re.compile(r"sr_x(?P<scale>[2-9])|dn_g(?P<sigma>[1-9]\d{0,2})|dr_[LH]|dr")
+_EXAMPLES = ("sr_x2", "sr_x3", "sr_x4", "sr_x8", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
+_PATTERN = re.compile(r"sr_x(?P<scale>[2348])|dn_g(?P<sigma>[1-9]\d{0,2})|dr_[LH]|dr", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A task that can be scored."""
+    """What to restore."""
 
     name: str
     kind: Kind
@@ -27,18 +26,14 @@ class Task:
 
 
 def parse_task(name: str) -> Task:
-    """The task of a name.
+    """The task of a name; ``dr`` is any rain, ``dr_L`` light and ``dr_H`` heavy rain.
 
     Raises:
-        PixmendError: no such task; the message names the nearest ones.
+        PixmendError: no such task; the message names the nearest one.
     """
     match = _PATTERN.fullmatch(name)
     if match is None:
-        nearest = difflib.get_close_matches(name, _EXAMPLES, n=3, cutoff=0.5)
-        hint = (
-            f"did you mean {' or '.join(sorted(nearest))}?" if nearest else f"expected one like {', '.join(_EXAMPLES)}"
-        )
-        raise PixmendError(f"task: cannot score {name!r}: {hint}")
+        raise PixmendError(f"no task is called {name!r}: {nearest(name, _EXAMPLES)}")
     kind: Kind = "sr" if match["scale"] else "dn" if match["sigma"] else "dr"
     sigma = int(match["sigma"]) if match["sigma"] else None
     return Task(name=name, kind=kind, scale=int(match["scale"] or 1), sigma=sigma)
