@@ -116,9 +116,9 @@ def page(described: dict) -> str:
             "Scored with `python tools/bundle.py`; any row again with `pixmend evaluate default --on DIR --task TASK` "
             f"({described['scored_on']}). Heavy rain, `dr_H`, is not scored: no benchmark of it was at hand.",
             "",
-            "**What it does badly.** It is small and was trained for hours on two processor cores, not for days on eight",
-            "GPUs: published networks score one to three dB higher. Deraining may take bright thin strokes, such as white",
-            "letters, for rain, and leaves traces of strong streaks on even areas.",
+            "**What it does badly.** It is small and was trained for hours on two processor cores, not for days on",
+            "eight GPUs: published networks score one to three dB higher. Deraining may take bright thin strokes, such as",
+            "white letters, for rain, and leaves traces of strong streaks on even areas.",
             "",
         ]
     )
