@@ -117,8 +117,8 @@ def page(described: dict) -> str:
             f"({described['scored_on']}). Heavy rain, `dr_H`, is not scored: no benchmark of it was at hand.",
             "",
             "**What it does badly.** It is small and was trained for hours on two processor cores, not for days on",
-            "eight GPUs: published networks score one to three dB higher. Deraining may take bright thin strokes, such as",
-            "white letters, for rain, and leaves traces of strong streaks on even areas.",
+            "eight GPUs: published networks score one to three dB higher. Deraining may take bright thin strokes, such",
+            "as white letters, for rain, and leaves traces of strong streaks on even areas.",
             "",
         ]
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
-from pixmend.image import WRITABLE, read_image
+from pixmend.image import SUFFIXES, read_image
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Pictures:
 def _pictures_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise PixmendError(f"{folder}: not a folder; training takes folders of pictures")
-    return [path for path in folder.rglob("*") if path.suffix.lower() in WRITABLE and path.is_file()]
+    return [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
 def _decode(path: Path, smallest: int) -> Tensor:
