@@ -431,3 +431,11 @@ def test_the_process_ends_with_the_code_and_the_line(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "pixmend: error: none.png: no such file\n"
+
+
+def test_a_mistake_is_a_single_line_even_where_nothing_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    command = [sys.executable, "-m", "pixmend", "restore", str(tmp_path / "empty.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1 and "empty.png: the file is empty" in done.stderr

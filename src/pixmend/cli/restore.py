@@ -54,16 +54,16 @@ def restore(
     Example: `pixmend restore photo.jpg --denoise 15 --scale 2 --compare`
     """
     started = time.perf_counter()
-    tasks = _chain(task or [], scale=scale, denoise=denoise, derain=derain)
+    asked = _chain(task or [], scale=scale, denoise=denoise, derain=derain)
+    tasks = asked or ("sr_x2",)
     notes = _notes(quiet=quiet)
-    if not tasks:
-        tasks = ("sr_x2",)
-        notes.print("nothing asked for: enlarging twice (--scale 2)")
     before, pipeline = _prepare(picture, tasks, model=model, device=device, tile=tile)
     plan = pipeline.plan(before.pixels)
     target = output or _default_name(picture, tasks)
     _check_output(target, picture, size=plan.output_size, alpha=before.alpha is not None, force=force)
     sheet = _sheet_beside(target, picture, force=force) if compare else None
+    if not asked:
+        notes.print("nothing asked for: enlarging twice (--scale 2)")
     notes.print(str(plan))
     after = _work(pipeline, before, notes=notes)
     _write(target, sheet, before, after, title=", ".join(tasks))
