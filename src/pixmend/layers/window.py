@@ -52,7 +52,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, num_heads: int, bias: Tensor | No
         bias = bias.repeat(1, batch, 1, 1)
     bias = None if bias is None else bias.to(q.dtype)
     if q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad:
-        # Heads here are narrow; the fused kernel's bfloat16 backward is six times slower than the plain products.
+        # Heads here are narrow; the fused kernel's bfloat16 backward is several times slower than plain products.
         logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
         out = (logits if bias is None else logits + bias).softmax(-1) @ v
     else:

@@ -17,7 +17,8 @@ def edt_p() -> Run:
     Set5 x2 from 34.1 to 36.1 dB. The weights that ship were made in several sittings, and ``steps`` was fixed while
     they trained; ``docs/models/default.md`` has their scores.
 
-    Hardware: two cores of an AMD EPYC with bfloat16, 1.0 s per step with nothing else running: about 75 minutes.
+    Hardware: two cores of an AMD EPYC with bfloat16, 1.0 s per step with nothing else running; beside other work the
+    4350 steps took 115 minutes.
     Command: ``pixmend train default --data photos --out runs/default``.
     """
     return Run(

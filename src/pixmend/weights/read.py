@@ -11,9 +11,8 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 
-METADATA = ("family", "config", "card", "run", "optim", "step")
+METADATA = ("family", "config", "card", "optim", "step")
 """What pixmend writes into a safetensors file, each as JSON; foreign metadata is left alone."""
-
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
 """Where training codes keep the state dict of a pickled file, the first of them that is there."""
