@@ -354,7 +354,7 @@ def test_a_device_that_does_not_compute_is_refused(device: str, refuse: Callable
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["photo.png", "--scale", "7"], "Invalid value for '--scale'"),
+        (["photo.png", "--scale", "9"], "Invalid value for '--scale'"),
         (["photo.png", "--derain", "much"], "Invalid value for '--derain'"),
         (["photo.png", "--nonsense"], "No such option: --nonsense"),
         (["photo.png", "a.png", "b.png"], "unexpected extra argument"),

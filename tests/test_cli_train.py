@@ -71,7 +71,7 @@ def test_models_lists_the_bundled_weights(capsys):
 
 
 def test_inspect_tells_an_official_file(tmp_path, capsys):
-    from pixmend.weights.edt import to_official
+    from pixmend.weights.families.edt import to_official
 
     torch.save(to_official(pm.create("edt_t", tasks=("dn_g15", "sr_x3"))), tmp_path / "file.pth")
     assert run(["models", "inspect", str(tmp_path / "file.pth")]) == 0

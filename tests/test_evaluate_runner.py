@@ -127,8 +127,12 @@ def test_the_mode_is_put_back_when_a_picture_fails(folder):
 
 def test_a_model_in_half_precision_is_fed_half_precision(folder):
     class Checking(Nearest):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gain = torch.nn.Parameter(torch.ones(()))
+
         def restore(self, x: Tensor) -> Tensor:
-            assert x.dtype == torch.bfloat16
+            assert x.dtype == self.gain.dtype == torch.bfloat16
             return super().restore(x)
 
     report = measure(Checking().bfloat16(), find(folder, task="sr_x2"), protocol=CLASSIC_SR)

@@ -32,8 +32,7 @@ class Ranged(Restorer):
 
     value_range = 255.0
 
-    def __init__(self):
-        super().__init__(mean=(0.1, 0.2, 0.3))
+    mean = (0.1, 0.2, 0.3)
 
     def restore(self, x):
         self.seen = x
@@ -49,5 +48,26 @@ def test_mean_and_value_range_are_the_networks_and_come_off_again():
 def test_a_network_of_one_task_has_nothing_to_select():
     network = Ranged()
     assert network.select(None) is network
-    with pytest.raises(pm.PixmendError, match="Ranged has one task and needs no name, got task 'sr_x2'"):
+    with pytest.raises(pm.PixmendError, match="no task 'sr_x2': this network has one task and needs no name"):
         network.select("sr_x2")
+    network.tasks = ("dr",)
+    assert network.select("dr") is network
+    with pytest.raises(pm.PixmendError, match="no task 'sr_x2': this network does dr"):
+        network.select("sr_x2")
+
+
+class Fixed(Restorer):
+    """Repeats pixels twice, and takes 16 x 16 alone."""
+
+    fixed_size, scale = 16, 2
+
+    def restore(self, x):
+        assert x.shape[-2:] == (16, 16)
+        return x.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (5, 40), (33, 17)])
+def test_a_network_of_fixed_size_sees_windows_of_any_picture(size, monkeypatch):
+    monkeypatch.setattr("pixmend.models.base.WINDOW_OVERLAP", 8)
+    x = torch.rand(2, 3, *size)
+    torch.testing.assert_close(Fixed()(x), x.repeat_interleave(2, -1).repeat_interleave(2, -2))

@@ -9,7 +9,7 @@ import pixmend as pm
 import seeded
 from pixmend.models import EDT, VARIANTS, build
 from pixmend.models.edt import EDTConfig
-from pixmend.weights.edt import config_of, from_official, to_official
+from pixmend.weights.families.edt import config_of, from_official, to_official
 
 TINY = EDTConfig(tasks=("sr_x2", "sr_x3", "sr_x4", "dn_g25", "dr_L"), features=4, dim=8, depths=(2,), num_heads=2)
 
@@ -112,7 +112,7 @@ def test_padding_does_not_change_a_picture_that_needs_none():
     branch = build(TINY).eval().select("sr_x2")
     x = torch.rand(1, 3, 24, 48)
     with torch.inference_mode():
-        torch.testing.assert_close(branch(x), branch.restore(x - branch.mean) + branch.mean)
+        torch.testing.assert_close(branch(x), branch.restore(x - branch.mean_of(x)) + branch.mean_of(x))
 
 
 def test_pictures_of_a_batch_do_not_mix():

@@ -249,7 +249,7 @@ def test_training_leaves_the_global_random_stream_as_it_was(tiny, tmp_path):
         ("clip=-1", "clip: expected above 0, or none, got -1.0"),
         ("model.num_heads=3", "EDT: dim 8 does not divide into two halves of 3 heads"),
         ("model.window=0,0", "EDT: window: expected whole numbers from 1 to 64"),
-        ("model.depths=", "EDT: expected 1 to 64 depths"),
+        ("model.depths=", "EDT: depths: expected whole numbers from 1 to 64"),
         ("model.drop_path=1", "EDT: drop_path 1.0"),
     ],
 )

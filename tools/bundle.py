@@ -17,7 +17,7 @@ import torch
 
 import pixmend as pm
 from pixmend.evaluate import Report, find, measure, parse_task, protocol_of
-from pixmend.models import EDT
+from pixmend.models.edt import EDT
 from pixmend.recipes import find as find_recipe
 from pixmend.weights import BUNDLED, card, write_weights
 

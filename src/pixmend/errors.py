@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 _ALIKE = 0.6
+_SHOWN = 16
 
 
 class PixmendError(ValueError):
@@ -18,5 +19,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = tuple(known)
     likeness = [difflib.SequenceMatcher(None, name, other).ratio() for other in names]
     if max(likeness, default=0.0) < _ALIKE:
-        return f"there is {', '.join(names)}"
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"there is {', '.join(names[:_SHOWN])}{more}"
     return f"did you mean {names[likeness.index(max(likeness))]}?"

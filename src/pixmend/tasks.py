@@ -11,6 +11,8 @@ Kind = Literal["sr", "dn", "dr"]
 _EXAMPLES = ("sr_x2", "sr_x3", "sr_x4", "sr_x8", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
 _PATTERN = re.compile(r"sr_x(?P<scale>[2348])|dn_g(?P<sigma>[1-9]\d{0,2})|dr_[LH]|dr", re.ASCII)
 
+_ENLARGES = re.compile(r"_x([2-8])$", re.ASCII)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
@@ -37,3 +39,9 @@ def parse_task(name: str) -> Task:
     kind: Kind = "sr" if match["scale"] else "dn" if match["sigma"] else "dr"
     sigma = int(match["sigma"]) if match["sigma"] else None
     return Task(name=name, kind=kind, scale=int(match["scale"] or 1), sigma=sigma)
+
+
+def scale_of(name: str) -> int:
+    """Output pixels per input pixel of a task, also of one that only released weights have (``sr_real_x4``)."""
+    match = _ENLARGES.search(name)
+    return int(match[1]) if match else 1

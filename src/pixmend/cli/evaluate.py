@@ -68,11 +68,12 @@ def _restorers(model: str, tasks: list[str]) -> "list[Restorer]":
     from pixmend.errors import PixmendError
     from pixmend.evaluate.baseline import baseline_for, baseline_name
     from pixmend.infer.device import find_device
+    from pixmend.models.base import MultiTask
     from pixmend.tasks import parse_task
 
     if model not in _BASELINES:
         loaded = pixmend.load(model).to(find_device("auto"))
-        return [loaded.select(task) for task in tasks]
+        return [loaded.select(task) if isinstance(loaded, MultiTask) else loaded for task in tasks]
     parsed = [parse_task(task) for task in tasks]
     for task in parsed:
         if baseline_name(task) != model:

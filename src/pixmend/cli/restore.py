@@ -1,18 +1,23 @@
 """``pixmend restore PICTURE [OUT]``: remove rain and noise, enlarge; what can fail is tried before."""
 
 import time
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixmend.cli import console
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from torch import Tensor
 
     from pixmend.image import Picture
     from pixmend.infer.pipeline import Pipeline
+    from pixmend.models import Network
 
 
 class Rain(StrEnum):
@@ -31,7 +36,7 @@ def restore(
         Path | None,
         typer.Argument(metavar="OUT", help="File to write; else PICTURE_x2.png and the like, beside it."),
     ] = None,
-    scale: Annotated[int | None, typer.Option(min=2, max=4, help="Enlarge so many times.")] = None,
+    scale: Annotated[int | None, typer.Option(min=2, max=8, help="Enlarge so many times.")] = None,
     denoise: Annotated[
         int | None, typer.Option(metavar="SIGMA", help="Remove noise of this strength, of 255: 15, 25 or 50.")
     ] = None,
@@ -40,7 +45,10 @@ def restore(
         list[str] | None,
         typer.Option(metavar="NAME", help="A task by name; repeat it for several, in order."),
     ] = None,
-    model: Annotated[str, typer.Option(help="Weights: a name or a file.")] = "default",
+    model: Annotated[str, typer.Option(help="Weights: a name of pixmend models, or any released file.")] = "default",
+    right: Annotated[
+        Path | None, typer.Option(help="The right view, for networks of two views; PICTURE is the left one.")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also write a sheet of before and after.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist, never PICTURE.")] = False,
     tile: Annotated[int | None, typer.Option(min=1, help="Side of a tile; else as memory allows.")] = None,
@@ -49,26 +57,35 @@ def restore(
 ) -> None:
     """Restore a picture: remove rain, remove noise, enlarge, in this order.
 
-    Without any of --derain, --denoise, --scale and --task it is enlarged twice.
+    Without any of --derain, --denoise, --scale and --task, weights for one task do that, and the default ones
+    enlarge twice.
 
     Example: `pixmend restore photo.jpg --denoise 15 --scale 2 --compare`
     """
     started = time.perf_counter()
     asked = _chain(task or [], scale=scale, denoise=denoise, derain=derain)
-    tasks = asked or ("sr_x2",)
-    notes = _notes(quiet=quiet)
-    before, pipeline = _prepare(picture, tasks, model=model, device=device, tile=tile)
-    plan = pipeline.plan(before.pixels)
-    target = output or _default_name(picture, tasks)
+    notes = console.notes(quiet=quiet)
+    before, pipeline, tasks = _prepare(picture, asked, right=right, model=model, device=device, tile=tile)
+    pixels = before.pixels if right is None else _views(before, right, picture)
+    plan = pipeline.plan(pixels)
+    words = [_word(name) for name in tasks] or [f"restored_x{pipeline.scale}" if pipeline.scale > 1 else "restored"]
+    target = output or _default_name(picture, words)
     _check_output(target, picture, size=plan.output_size, alpha=before.alpha is not None, force=force)
     sheet = _sheet_beside(target, picture, force=force) if compare else None
     if not asked:
-        notes.print("nothing asked for: enlarging twice (--scale 2)")
+        notes.print(f"nothing asked for: {_said(tasks, model)}")
     notes.print(str(plan))
-    after = _work(pipeline, before, notes=notes)
-    _write(target, sheet, before, after, title=", ".join(tasks))
+    after = _work(pipeline, replace(before, pixels=pixels), notes=notes)
+    _write(target, sheet, before, after, title=", ".join(tasks) or f"by {Path(model).name}")
     if not quiet:
         _report(target, sheet, size=plan.output_size, seconds=time.perf_counter() - started)
+
+
+def _said(tasks: tuple[str, ...], model: str) -> str:
+    """What is done where nothing was asked for."""
+    if tasks == ("sr_x2",):
+        return "enlarging twice (--scale 2)"
+    return f"doing what {Path(model).name} does{f', {tasks[0]}' if tasks else ''}"
 
 
 def _chain(named: list[str], *, scale: int | None, denoise: int | None, derain: Rain | None) -> tuple[str, ...]:
@@ -83,25 +100,29 @@ def _chain(named: list[str], *, scale: int | None, denoise: int | None, derain: 
     return tuple(named or wished)
 
 
-def _default_name(picture: Path, tasks: tuple[str, ...]) -> Path:
+def _word(task: str) -> str:
+    """A task in a file's name: ``derained``, ``dn25``, ``x2``."""
+    return "derained" if task.startswith("dr") else task.removeprefix("sr_").replace("_g", "")
+
+
+def _default_name(picture: Path, words: list[str]) -> Path:
     """``photo_derained_dn25_x2.jpg`` beside ``photo.jpg``; PNG where its format cannot be written.
 
     The picture is known to be a file, and the tasks to be tasks: a folder has no name to begin with.
     """
     from pixmend.image import WRITABLE
 
-    words = ["derained" if name.startswith("dr_") else name.removeprefix("sr_").replace("_g", "") for name in tasks]
     suffix = picture.suffix if picture.suffix.lower() in WRITABLE else ".png"
     return picture.with_name("_".join([picture.stem, *words]) + suffix)
 
 
 def _prepare(
-    path: Path, tasks: tuple[str, ...], *, model: str, device: str, tile: int | None
-) -> tuple["Picture", "Pipeline"]:
-    """The picture read, and the pipeline for it.
+    path: Path, asked: tuple[str, ...], *, right: Path | None, model: str, device: str, tile: int | None
+) -> tuple["Picture", "Pipeline", tuple[str, ...]]:
+    """The picture read, the pipeline for it, and the names of its tasks, none where nobody knows the only one.
 
     Raises:
-        PixmendError: not a picture, no such weights, or a task they do not have.
+        PixmendError: not a picture, no such weights, a task they do not have, or a view missing or too many.
     """
     import pixmend
     from pixmend.errors import PixmendError
@@ -110,10 +131,53 @@ def _prepare(
 
     before = read_picture(path)
     network = pixmend.load(model)
-    for name in tasks:
-        if name not in network.tasks:
-            raise PixmendError(f"the weights {model!r} have no task {name}, only {', '.join(network.tasks)}")
-    return before, Pipeline(network, task=tasks, device=device, tile=tile)
+    tasks = _tasks(network, asked, model)
+    pipeline = Pipeline(network, task=tasks or None, device=device, tile=tile)
+    views = pipeline.networks[0].in_channels // 3
+    if (views == 2) != (right is not None):
+        told = "takes two views: give the other one with --right" if right is None else "takes one view, no --right"
+        raise PixmendError(f"the network of {model} {told}")
+    return before, pipeline, tasks
+
+
+def _tasks(network: "Network", asked: tuple[str, ...], model: str) -> tuple[str, ...]:
+    """The network's own names for what was asked for; without being asked, its only task, or enlarging twice."""
+    from pixmend.errors import PixmendError
+    from pixmend.tasks import scale_of
+
+    if not asked:
+        if len(network.tasks) > 1 and "sr_x2" not in network.tasks:
+            raise PixmendError(f"the weights {model!r} have several tasks, name one: {', '.join(network.tasks)}")
+        return network.tasks if len(network.tasks) < 2 else ("sr_x2",)
+    found = []
+    for name in asked:
+        alike = [
+            task
+            for task in network.tasks
+            if task == name
+            or (name.startswith("sr_x") and task.startswith("sr") and scale_of(task) == scale_of(name))
+            or (name.startswith("dn_g") and task == "dn_blind")
+            or (name.startswith("dr_") and task == "dr")
+        ]
+        if not alike:
+            what = f"only {', '.join(network.tasks)}" if network.tasks else "but one that is not told: name none"
+            raise PixmendError(f"the weights {model!r} have no task {name}, {what}")
+        found.append(alike[0])
+    return tuple(found)
+
+
+def _views(left: "Picture", right: Path, path: Path) -> "Tensor":
+    """Both views, the left one's channels first."""
+    import torch
+
+    from pixmend.errors import PixmendError
+    from pixmend.image import read_picture
+
+    other = read_picture(right).pixels
+    if other.shape != left.pixels.shape:
+        sizes = f"{tuple(left.pixels.shape)} and {tuple(other.shape)}"
+        raise PixmendError(f"{path} and {right}: two views of one size and kind are needed, got {sizes}")
+    return torch.cat([left.pixels, other])
 
 
 def _check_output(target: Path, picture: Path, *, size: tuple[int, int], alpha: bool, force: bool) -> None:
@@ -161,13 +225,6 @@ def _report(target: Path, sheet: Path | None, *, size: tuple[int, int], seconds:
     if sheet is not None:
         typer.echo(f"{sheet}: before and after")
     typer.echo(f"{target}: {size[1]} x {size[0]}, {seconds:.1f} s")
-
-
-def _notes(*, quiet: bool) -> "Console":
-    """Where all goes that is not the result: the error output."""
-    from rich.console import Console
-
-    return Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
 
 
 def _bar(notes: "Console") -> "Progress":

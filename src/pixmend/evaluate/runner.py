@@ -64,7 +64,7 @@ def measure(
         baseline=baseline_name(task),
         protocol=protocol,
         records=tuple(records),
-        versions=_versions(model.mean.device),
+        versions=_versions(_weight(model).device),
     )
 
 
@@ -91,7 +91,12 @@ def _record(model: Restorer, pair: Pair, *, benchmark: Benchmark, protocol: Prot
 def _restore(model: Restorer, low: Tensor) -> Tensor:
     """(C, H, W) to (C, sH, sW) float32 on the CPU, where it is scored; the copy also waits for the device."""
     with torch.inference_mode():
-        return model(low[None].to(model.mean))[0].float().cpu()
+        return model(low[None].to(_weight(model)))[0].float().cpu()
+
+
+def _weight(model: Restorer) -> Tensor:
+    """Any of its weights, which says where and in which precision it computes; baselines have none."""
+    return next((parameter.detach() for parameter in model.parameters()), torch.empty(0))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pixmend.errors import PixmendError
 from pixmend.infer.device import default_memory, find_device, is_out_of_memory, largest_tile
 from pixmend.infer.footprint import bytes_per_pixel
 from pixmend.infer.plan import Plan, Step, overlap_of, plan_step, smaller_tile
-from pixmend.infer.tiles import place_tiles, tiled
+from pixmend.layers.tiles import place_tiles, tiled
 from pixmend.models.base import MultiTask, Restorer
 
 Progress = Callable[[int, int], None]
@@ -88,15 +88,17 @@ class Pipeline:
                 tile=self.tile,
                 max_memory=memory,
                 largest=largest_tile(self.device),
+                fixed_size=network.fixed_size,
             )
             steps.append(step)
         channels = self.networks[0].in_channels
         return Plan(steps=tuple(steps), channels=channels, device=str(self.device), precision=self.precision)
 
     def __call__(self, image: Tensor, *, progress: Progress | None = None) -> Tensor:
-        """(C, H, W) floats in [0, 1] to (C, s H, s W) float32 on the CPU; not clamped, not rounded.
+        """(C, H, W) floats in [0, 1] to (C', s H, s W) float32 on the CPU; not clamped, not rounded.
 
-        A grey picture goes through an RGB network as three equal channels, whose mean comes back.
+        A grey picture goes through an RGB network as three equal channels, whose mean comes back; a colour picture
+        through a grey network one channel after another. A network for two views takes both, one after the other.
 
         Raises:
             PixmendError: not such a picture; values that are not finite go in or come out; or the memory does
@@ -111,16 +113,16 @@ class Pipeline:
         return image
 
     def _restore(self, network: Restorer, image: Tensor, *, step: Step, ticker: "_Ticker") -> Tensor:
-        limit = _Limit(tile=step.tile)
+        limit = _Limit(tile=step.tile, batch=step.batch)
 
-        def run(crop: Tensor) -> Tensor:
-            result = self._restore_tile(network, crop, limit=limit)
-            ticker.advance()
-            return result
+        def run(crops: Tensor) -> Tensor:
+            results = self._restore_tiles(network, crops, limit=limit)
+            ticker.advance(len(crops))
+            return results
 
         output: Tensor | None = None
         top = 0
-        for band in tiled(run, image, tiles=step.tiles, scale=step.scale):
+        for band in tiled(run, image, tiles=step.tiles, scale=step.scale, batch=step.batch):
             if output is None:
                 output = torch.empty(band.shape[0], *step.output_size)
             output[:, top : top + band.shape[1]] = band
@@ -129,43 +131,44 @@ class Pipeline:
         assert output is not None and top == step.output_size[0]
         return output
 
-    def _restore_tile(self, network: Restorer, crop: Tensor, *, limit: "_Limit") -> Tensor:
-        """One tile; in smaller ones, and all later tiles too, once the memory has not sufficed for it."""
-        while max(crop.shape[-2:]) <= limit.tile:
+    def _restore_tiles(self, network: Restorer, crops: Tensor, *, limit: "_Limit") -> Tensor:
+        """Tiles (n, C, h, w) at once; fewer, then smaller ones, and so all later ones, where the memory ends."""
+        while len(crops) <= limit.batch and max(crops.shape[-2:]) <= limit.tile:
             try:
-                return self._run(network, crop)
+                return self._run(network, crops)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-            limit.halve(network.multiple)  # outside the handler, whose traceback holds on to the failed tensors
+            limit.halve(network)  # outside the handler, whose traceback holds on to the failed tensors
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+        if len(crops) > limit.batch:
+            return torch.cat([self._restore_tiles(network, part, limit=limit) for part in crops.split(limit.batch)])
         overlap = overlap_of(limit.tile, network.multiple)
         tiles = place_tiles(
-            (crop.shape[-2], crop.shape[-1]), tile=limit.tile, overlap=overlap, multiple=network.multiple
+            (crops.shape[-2], crops.shape[-1]), tile=limit.tile, overlap=overlap, multiple=network.multiple
         )
         parts = tiled(
-            lambda part: self._restore_tile(network, part, limit=limit),
-            crop,
+            lambda part: self._restore_tiles(network, part[0], limit=limit)[None],
+            crops,
             tiles=tiles,
             scale=network.scale,
+            batch=1,
         )
         return torch.cat(list(parts), dim=-2)
 
-    def _run(self, network: Restorer, crop: Tensor) -> Tensor:
-        """The network on one tile, from the CPU and back, and a second time in float32 if it overflows."""
-        x = crop.unsqueeze(0).to(self.device)
-        if x.shape[1] == 1 and network.in_channels == 3:
-            x = x.expand(-1, 3, -1, -1)
+    def _run(self, network: Restorer, crops: Tensor) -> Tensor:
+        """The network on tiles, from the CPU and back, and a second time in float32 if it overflows."""
+        x, regroup = _fit_channels(crops.to(self.device), network)
+        if len(x) > len(crops):  # colours one by one, in the memory of one
+            return regroup(torch.cat([self._run(network, part) for part in x.split(len(crops))]))
         y = self._forward(network, x, precision=self.precision)
         if not y.isfinite().all() and self.precision != "float32":
             logger.warning("a tile was not finite in %s and is computed again in float32", self.precision)
             y = self._forward(network, x, precision="float32")
         if not y.isfinite().all():
             raise PixmendError("the network gave values that are not finite: its weights are damaged")
-        if crop.shape[0] == 1:
-            y = y.mean(dim=1, keepdim=True)
-        return y.squeeze(0).cpu()
+        return regroup(y).cpu()
 
     @torch.inference_mode()
     def _forward(self, network: Restorer, x: Tensor, *, precision: str) -> Tensor:
@@ -187,14 +190,37 @@ class Pipeline:
 
     def _check(self, image: Tensor) -> None:
         channels = self.networks[0].in_channels
-        fits = image.dim() == 3 and image.shape[0] in {channels, 1} and 0 not in image.shape
+        fits = image.dim() == 3 and image.shape[0] in _CHANNELS.get(channels, (channels,)) and 0 not in image.shape
         if not fits or not image.is_floating_point():
             raise PixmendError(
-                f"expected a picture ({channels}, H, W), or (1, H, W) if grey, of floats in [0, 1], "
+                f"expected a picture ({channels}, H, W){_OR.get(channels, '')} of floats in [0, 1], "
                 f"got {image.dtype} of shape {tuple(image.shape)}"
             )
         if not image.isfinite().all():
             raise PixmendError("the picture holds values that are not finite (NaN or infinite)")
+
+
+_CHANNELS = {1: (1, 3), 3: (1, 3), 6: (2, 6)}
+"""Channels of a picture that a network of so many channels can restore."""
+_OR = {
+    1: ", or (3, H, W) if in colour,",
+    3: ", or (1, H, W) if grey,",
+    6: ", the left view's colours before the right one's, or (2, H, W) if grey,",
+}
+
+
+def _fit_channels(x: Tensor, network: Restorer) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Tiles (n, C, h, w) as the network takes them, and how its result becomes one of the picture's channels.
+
+    Grey goes through a colour network as equal channels, whose mean comes back; colours go through a grey network
+    one by one.
+    """
+    given, takes = x.shape[1], network.in_channels
+    if given == takes:
+        return x, lambda y: y
+    if takes == 1:
+        return x.flatten(0, 1)[:, None], lambda y: y[:, 0].unflatten(0, (-1, given))
+    return x.repeat_interleave(takes // given, dim=1), lambda y: y.mean(dim=1, keepdim=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -205,20 +231,25 @@ class _Ticker:
     progress: Progress | None
     done: int = 0
 
-    def advance(self) -> None:
-        self.done += 1
+    def advance(self, tiles: int) -> None:
+        self.done += tiles
         if self.progress is not None:
             self.progress(self.done, self.total)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Limit:
-    """The largest tile the memory has not refused, for one network over one picture."""
+    """The largest tile, and how many at once, that the memory has not refused, for one network over one picture."""
 
     tile: int
+    batch: int
 
-    def halve(self, multiple: int) -> None:
-        smaller = smaller_tile(self.tile, multiple)
+    def halve(self, network: Restorer) -> None:
+        if self.batch > 1:
+            self.batch //= 2
+            logger.warning("out of memory, going on with %d tiles at once", self.batch)
+            return
+        smaller = None if network.fixed_size else smaller_tile(self.tile, network.multiple)
         if smaller is None:
             raise PixmendError(f"out of memory even with the smallest tile, {self.tile} pixels: close other programs")
         logger.warning("out of memory with tiles of %d, going on with tiles of %d", self.tile, smaller)

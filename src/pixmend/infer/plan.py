@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 
 from pixmend.errors import PixmendError
-from pixmend.infer.tiles import Tiles, place_tiles
+from pixmend.layers.tiles import Tiles, place_tiles
+from pixmend.models.base import WINDOW_OVERLAP
 
 OVERLAP = 32
 """Least overlap of tiles, rounded up to the network's grid.
@@ -28,8 +29,10 @@ class Step:
     tile: int
     """Side of a tile; at least the longer side of the picture if it is done whole."""
     tiles: Tiles
+    batch: int
+    """Tiles of a row that are computed at once."""
     working_bytes: int
-    """Peak memory of the network on one tile."""
+    """Peak memory of the network on so many tiles."""
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -38,7 +41,8 @@ class Step:
     def __str__(self) -> str:
         sizes = (self.size, self.output_size) if self.scale > 1 else (self.size,)
         what = " to ".join(f"{width} x {height}" for height, width in sizes)
-        return f"{what}, {f'{len(self.tiles)} tiles of {self.tile}' if len(self.tiles) > 1 else 'whole'}"
+        together = f", {self.batch} at once" if self.batch > 1 else ""
+        return f"{what}, {f'{len(self.tiles)} tiles of {self.tile}{together}' if len(self.tiles) > 1 else 'whole'}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,15 +90,26 @@ def plan_step(
     tile: int | None,
     max_memory: int,
     largest: int,
+    fixed_size: int | None = None,
 ) -> Step:
     """Choose the tile: the one asked for, or the one within ``largest`` and ``max_memory`` that computes least.
 
     A picture within both is done whole. Tiles overlap and the last ones are shifted, so that a smaller tile may
     well compute fewer pixels than a larger one. An explicit ``tile`` is rounded up to the network's multiple.
+    A network of ``fixed_size`` has no choice of tiles, but computes as many at once as the others' pixels are.
 
     Raises:
-        PixmendError: the tile asked for, or the largest that fits, is smaller than ``smallest_tile``.
+        PixmendError: the tile asked for, or the largest that fits, is smaller than ``smallest_tile``; a network of
+            fixed size was asked for another.
     """
+    if fixed_size is not None:
+        if tile not in (None, fixed_size):
+            raise PixmendError(f"tile {tile}: this network sees windows of {fixed_size} pixels and no others")
+        tiles = place_tiles(size, tile=fixed_size, overlap=WINDOW_OVERLAP, multiple=1)
+        pixels = min(largest**2, max_memory // bytes_per_pixel)
+        batch = max(1, min(len(tiles.columns), pixels // fixed_size**2))
+        working = batch * fixed_size**2 * bytes_per_pixel
+        return Step(size=size, scale=scale, tile=fixed_size, tiles=tiles, batch=batch, working_bytes=working)
     smallest = smallest_tile(multiple)
     if tile is None:
         tile = _cheapest_tile(size, multiple=multiple, pixels=min(largest**2, max_memory // bytes_per_pixel))
@@ -108,7 +123,7 @@ def plan_step(
     tile = -(-tile // multiple) * multiple
     tiles = place_tiles(size, tile=tile, overlap=overlap_of(tile, multiple), multiple=multiple)
     working = _tile_pixels(tiles, multiple) * bytes_per_pixel
-    return Step(size=size, scale=scale, tile=tile, tiles=tiles, working_bytes=working)
+    return Step(size=size, scale=scale, tile=tile, tiles=tiles, batch=1, working_bytes=working)
 
 
 def _cheapest_tile(size: tuple[int, int], *, multiple: int, pixels: int) -> int | None:

@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
+from pixmend.layers.tiles import place_tiles, tiled
+
+WINDOW_OVERLAP = 24
+"""Overlap of the windows that a network of fixed size sees of a larger picture."""
 
 
 class Restorer(nn.Module):
@@ -16,36 +20,66 @@ class Restorer(nn.Module):
     sides, moves it to the network's own mean and value range, and undoes all three. The output is not clamped.
     """
 
+    tasks: tuple[str, ...] = ()
+    """What the network does, as far as anybody said; at most one name unless it is a ``MultiTask``."""
     scale: int = 1
     """Output pixels per input pixel along each side."""
     multiple: int = 1
     """``restore`` takes heights and widths that are multiples of this."""
+    fixed_size: int | None = None
+    """``restore`` takes this height and width alone; ``forward`` then cuts overlapping windows and blends them."""
     in_channels: int = 3
+    out_channels: int = 3
     value_range: float = 1.0
     """The network's own white: 1 or 255."""
-    mean: Tensor
-    """Buffer (in_channels, 1, 1), subtracted before and added after, in [0, 1]."""
-
-    def __init__(self, mean: tuple[float, ...] = (0.0, 0.0, 0.0)) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+    mean: tuple[float, ...] = ()
+    """In [0, 1], one of each channel, subtracted before and added after; empty where the network has none."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) in [0, 1] to (B, C', s H, s W); H, W >= 1."""
         height, width = check_batch(x, self.in_channels)
-        x = extend_to_multiple(x, self.multiple)
-        y = self.restore((x - self.mean) * self.value_range) / self.value_range + self.mean
+        if self.fixed_size is not None:
+            return self._in_windows(x, self.fixed_size)
+        y = self._restore_shifted(extend_to_multiple(x, self.multiple))
+        return y[..., : height * self.scale, : width * self.scale]
+
+    def _restore_shifted(self, x: Tensor) -> Tensor:
+        """``restore`` between moving to the network's own range and back."""
+        if not self.mean:
+            return self.restore(x * self.value_range) / self.value_range
+        mean = self.mean_of(x)
+        return self.restore((x - mean) * self.value_range) / self.value_range + mean
+
+    def _in_windows(self, x: Tensor, size: int) -> Tensor:
+        """Windows of the only size the network takes, all of a row in one batch, blended where they overlap."""
+        height, width = x.shape[-2:]
+        x = extend_to(x, max(height, size), max(width, size))
+        tiles = place_tiles((x.shape[-2], x.shape[-1]), tile=size, overlap=min(WINDOW_OVERLAP, size // 2), multiple=1)
+
+        def run(windows: Tensor) -> Tensor:
+            return self._restore_shifted(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+
+        y = torch.cat(list(tiled(run, x, tiles=tiles, scale=self.scale)), dim=-2)
         return y[..., : height * self.scale, : width * self.scale]
 
     def restore(self, x: Tensor) -> Tensor:
         """The network itself: sides are multiples of ``multiple``; mean subtracted; in its own value range."""
         raise NotImplementedError
 
+    def mean_of(self, x: Tensor) -> Tensor:
+        """``mean`` as (C, 1, 1), of the kind of ``x``; no buffer, so that nothing is to be moved or loaded."""
+        return x.new_tensor(self.mean).view(-1, 1, 1)
+
     def select(self, task: str | None) -> "Restorer":
-        """The same network for one of its tasks; a network with a single task has nothing to select."""
-        if task is not None:
-            raise PixmendError(f"{type(self).__name__} has one task and needs no name, got task {task!r}")
-        return self
+        """The same network for one of its tasks, which for a network with a single task is all of it.
+
+        Raises:
+            PixmendError: another task than the network's; the name of one whose task nobody said.
+        """
+        if task is None or task in self.tasks:
+            return self
+        does = f"this network does {self.tasks[0]}" if self.tasks else "this network has one task and needs no name"
+        raise PixmendError(f"no task {task!r}: {does}")
 
 
 def check_batch(x: Tensor, channels: int) -> tuple[int, int]:
@@ -61,23 +95,40 @@ def check_batch(x: Tensor, channels: int) -> tuple[int, int]:
     return x.shape[2], x.shape[3]
 
 
+def check_sizes(family: str, *, most: int = 4096, **sizes: object) -> None:
+    """Configurations come from files of strangers, too: nothing may be built from an absurd one.
+
+    Raises:
+        PixmendError: a size, or one of a tuple of sizes, is not a whole number from 1 to ``most``.
+    """
+    for name, value in sizes.items():
+        values = value if isinstance(value, tuple) else (value,)
+        if not 0 < len(values) <= 64 or not all(type(size) is int and 1 <= size <= most for size in values):
+            raise PixmendError(f"{family}: {name}: expected whole numbers from 1 to {most}, got {value!r}")
+
+
 def extend_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Extend the right and bottom of (..., H, W) by reflection to the next multiple, nothing where it already is one.
+    """Extend the right and bottom of (..., H, W) by reflection to the next multiple, if it is not one already."""
+    height, width = (-(-side // multiple) * multiple for side in x.shape[-2:])
+    return extend_to(x, height, width)
+
+
+def extend_to(x: Tensor, height: int, width: int) -> Tensor:
+    """Extend the right and bottom of (..., H, W) by reflection to this size.
 
     Unlike ``F.pad`` the mirror is folded as often as needed, so that a 1 x 1 picture can fill a window.
     """
-    for dim in (-2, -1):
+    for dim, target in ((-2, height), (-1, width)):
         size = x.shape[dim]
-        target = -(-size // multiple) * multiple
         if target != size:
-            x = x.index_select(dim, _reflected(size, target).to(x.device))
+            x = x.index_select(dim, _reflected(size, target, x.device))
     return x
 
 
-def _reflected(size: int, target: int) -> Tensor:
+def _reflected(size: int, target: int, device: torch.device) -> Tensor:
     """Indices 0 .. target - 1 folded into 0 .. size - 1, the border not repeated."""
     period = max(1, 2 * size - 2)
-    folded = torch.arange(target) % period
+    folded = torch.arange(target, device=device) % period
     return torch.minimum(folded, period - folded) if size > 1 else folded
 
 

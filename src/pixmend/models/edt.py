@@ -22,7 +22,7 @@ from pixmend.errors import PixmendError
 from pixmend.layers.conv import conv3x3
 from pixmend.layers.drop_path import DropPath
 from pixmend.layers.window import Window, attend, merge, partition, shift_mask
-from pixmend.models.base import MultiTask, Restorer
+from pixmend.models.base import MultiTask, Restorer, check_sizes
 from pixmend.models.edt_branches import Head, ResidualTail, ShuffleTail
 
 MEAN = (0.4488, 0.4371, 0.4040)
@@ -53,26 +53,16 @@ class EDTConfig:
                 raise PixmendError(f"EDT has tasks like sr_x2, dn_g25, dr_L, not {task!r}")
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             raise PixmendError(f"EDT needs one or more different tasks, got {self.tasks}")
-        for name in ("features", "dim", "num_heads", "mlp_ratio"):
-            _check_size(name, getattr(self, name), most=4096)
-        for name, most in (("depths", 64), ("window", 64)):
-            for size in getattr(self, name):
-                _check_size(name, size, most=most)
-        if not 0 < len(self.depths) <= 64 or len(self.window) != 2:
-            got = f"got {self.depths}, {self.window}"
-            raise PixmendError(f"EDT: expected 1 to 64 depths and 2 sides of a window, {got}")
+        check_sizes("EDT", features=self.features, dim=self.dim, num_heads=self.num_heads, mlp_ratio=self.mlp_ratio)
+        check_sizes("EDT", most=64, depths=self.depths, window=self.window)
+        if len(self.window) != 2:
+            raise PixmendError(f"EDT: window: expected two sides, got {self.window}")
         if self.dim % (2 * self.num_heads):
             raise PixmendError(f"EDT: dim {self.dim} does not divide into two halves of {self.num_heads} heads")
         if not 0 <= self.drop_path < 1 or self.upsampler not in get_args(Upsampler):
             raise PixmendError(
                 f"EDT: drop_path {self.drop_path} or upsampler {self.upsampler!r} is not one it can have"
             )
-
-
-def _check_size(name: str, size: object, *, most: int) -> None:
-    """Configurations come from files of strangers, too: nothing may be built from an absurd one."""
-    if type(size) is not int or not 1 <= size <= most:
-        raise PixmendError(f"EDT: {name}: expected whole numbers from 1 to {most}, got {size!r}")
 
 
 _BASE = EDTConfig(tasks=("sr_x2",), features=32, dim=180, depths=(6,) * 6, num_heads=6)
@@ -113,11 +103,12 @@ class EDT(MultiTask):
         for every task: 48 for super-resolution beside 192 for the tasks that work at a quarter of the size.
         """
         branches = {task: Branch(self, task) for task in pictures}
-        encoded = {task: branch.encode(pictures[task] - branch.mean) for task, branch in branches.items()}
+        shifted = {task: picture - branches[task].mean_of(picture) for task, picture in pictures.items()}
+        encoded = {task: branch.encode(shifted[task]) for task, branch in branches.items()}
         features = self.body(torch.cat([features for features, _ in encoded.values()]))
         parts = features.split([features.shape[0] for features, _ in encoded.values()])
         return {
-            task: branch.decode(part, encoded[task][1], pictures[task] - branch.mean) + branch.mean
+            task: branch.decode(part, encoded[task][1], shifted[task]) + branch.mean_of(part)
             for (task, branch), part in zip(branches.items(), parts, strict=True)
         }
 
@@ -125,10 +116,12 @@ class EDT(MultiTask):
 class Branch(Restorer):
     """EDT for one task: shares every parameter with the network it was selected from."""
 
+    mean = MEAN
+
     def __init__(self, edt: EDT, task: str) -> None:
-        super().__init__(MEAN)
-        self.mean = self.mean.to(next(edt.parameters()))
+        super().__init__()
         self.edt, self.task = edt, task
+        self.tasks = (task,)
         self.scale = int(task[-1]) if task.startswith("sr") else 1
         self.multiple = math.lcm(*edt.config.window) * edt.reduction(task)
         self.train(edt.training)

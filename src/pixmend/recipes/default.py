@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pixmend.models import VARIANTS
+from pixmend.models.edt import VARIANTS
 from pixmend.train import Adam, Data, Every, Plateau, Run
 
 PHOTOS = "29 photographs free to use, modify and redistribute (CC0, Unsplash, Pexels, NASA, SpaceX); no benchmark"

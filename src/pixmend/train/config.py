@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pixmend.errors import PixmendError
-from pixmend.models import Config
+from pixmend.models.edt import EDTConfig
 from pixmend.train.schedule import Schedule
 
 
@@ -59,7 +59,7 @@ class Run:
     """Everything a run depends on, but for the pictures in its folders."""
 
     name: str
-    model: Config
+    model: EDTConfig
     data: Data
     optim: Adam
     schedule: Schedule

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pixmend import models
 from pixmend.data import Batch, Batches, Pair, Pictures, scale
 from pixmend.errors import PixmendError
-from pixmend.models import EDT
+from pixmend.models.edt import EDT
 from pixmend.seeding import generator
 from pixmend.train.config import Run
 from pixmend.train.diary import Diary
@@ -58,7 +57,7 @@ def fit(
     _check_processes(run, accelerator)
     with torch.random.fork_rng(devices=[accelerator.device] if accelerator.device.type == "cuda" else []):
         torch.manual_seed(run.seed)
-        network = models.build(run.model)
+        network = EDT(run.model)
         optimizer = torch.optim.Adam(network.parameters(), lr=run.optim.lr, betas=run.optim.betas)
         objective, optimizer = accelerator.prepare(L1(network), optimizer)
         state = State(network, AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(run.ema)), optimizer)

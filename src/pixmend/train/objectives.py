@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from pixmend.data import Batch
-from pixmend.models import EDT
+from pixmend.models.edt import EDT
 
 
 class L1(nn.Module):

@@ -72,7 +72,7 @@ class State:
         Raises:
             PixmendError: a damaged state, that of another network, or one that is past the run's steps already.
         """
-        tensors, metadata = read(out / STATE)
+        tensors, metadata, _ = read(out / STATE)
         step = metadata.get("step")
         try:
             self.network.load_state_dict(_part(tensors, "network."))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.infer.plan import overlap_of, plan_step, smaller_tile, smallest_tile
-from pixmend.infer.tiles import Tiles, blend_weights, place_tiles, tiled
+from pixmend.layers.tiles import Tiles, blend_weights, place_tiles, tiled
 from pixmend.seeding import generator
 
 SIDES = st.integers(1, 90)
@@ -25,7 +25,7 @@ def enlarge(image: Tensor, scale: int) -> Tensor:
 
 
 def merged(image: Tensor, tiles: Tiles, *, scale: int) -> Tensor:
-    return torch.cat(list(tiled(lambda crop: enlarge(crop, scale), image, tiles=tiles, scale=scale)), dim=1)
+    return torch.cat(list(tiled(lambda crops: enlarge(crops, scale), image, tiles=tiles, scale=scale)), dim=1)
 
 
 @settings(deadline=None)

@@ -3,8 +3,10 @@
 C channels, H and W height and width of the whole picture, h and w of one tile, in pixels; s the scale.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -65,27 +67,41 @@ def blend_weights(spans: tuple[range, ...], *, scale: int) -> list[Tensor]:
     ]
 
 
-def tiled(run: Callable[[Tensor], Tensor], image: Tensor, *, tiles: Tiles, scale: int) -> Iterator[Tensor]:
-    """Run (C, h, w) -> (C', s h, s w) on each tile of (C, H, W); yield finished rows (C', n, s W), top first.
+def tiled(
+    run: Callable[[Tensor], Tensor], image: Tensor, *, tiles: Tiles, scale: int, batch: int = sys.maxsize
+) -> Iterator[Tensor]:
+    """Run (n, ..., h, w) on the tiles of (..., H, W); yield finished rows (..., m, s W), top first.
 
-    Only one row of tiles is held at a time, and no plane of weights: the shares of a tile are the product of
-    its row's and its column's, so they add up to 1 by themselves.
+    Up to ``batch`` tiles of a row are given to ``run`` at once. Only one row of tiles is held at a time, and no plane
+    of weights: the shares of a tile are the product of its row's and its column's, so they add up to 1 by themselves.
     """
     row_weights = blend_weights(tiles.rows, scale=scale)
     column_weights = blend_weights(tiles.columns, scale=scale)
     pending: Tensor | None = None
     for index, row in enumerate(tiles.rows):
         band: Tensor | None = None
-        for column, weights in zip(tiles.columns, column_weights, strict=True):
-            result = run(image[:, row.start : row.stop, column.start : column.stop])
+        for together in _alike(tiles.columns, most=batch):
+            crops = [image[..., row.start : row.stop, tiles.columns[i].start : tiles.columns[i].stop] for i in together]
+            results = run(torch.stack(crops))
             if band is None:
-                band = result.new_zeros(result.shape[0], len(row) * scale, image.shape[2] * scale)
-            band[..., column.start * scale : column.stop * scale] += result * weights
+                band = results.new_zeros(*results.shape[1:-2], len(row) * scale, image.shape[-1] * scale)
+            for i, result in zip(together, results, strict=True):
+                column, weights = tiles.columns[i], column_weights[i].to(result)
+                band[..., column.start * scale : column.stop * scale] += result * weights
+            del crops, results
         assert band is not None
-        band *= row_weights[index][:, None]
+        band = band * row_weights[index].to(band)[:, None]
         if pending is not None:
-            band[:, : pending.shape[1]] += pending
+            band[..., : pending.shape[-2], :] += pending
         following = tiles.rows[index + 1].start if index + 1 < len(tiles.rows) else row.stop
         finished = (following - row.start) * scale
-        yield band[:, :finished]
-        pending = band[:, finished:].clone()  # a view would keep the whole band alive beside the next
+        yield band[..., :finished, :]
+        pending = band[..., finished:, :].clone()  # a view would keep the whole band alive beside the next
+
+
+def _alike(spans: tuple[range, ...], *, most: int) -> Iterator[list[int]]:
+    """Indices of neighbouring spans of one length, at most so many together."""
+    for _, group in groupby(range(len(spans)), key=lambda index: len(spans[index])):
+        indices = list(group)
+        for start in range(0, len(indices), most):
+            yield indices[start : start + most]

@@ -1,0 +1,139 @@
+"""What a network costs: parameters and arithmetic, counted, and beside them what its paper prints.
+
+A multiply-add (MAC) is one multiplication and one addition, so FLOPs are twice the MACs; papers print either under
+either name. Products inside attention (queries with keys, weights with values) are counted, and told apart, because
+many tools leave them out.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pixmend import models
+from pixmend.models.base import MultiTask, Restorer
+
+_ATTENTION = ("bmm", "baddbmm", "scaled_dot_product")
+"""Operators between two activations; a convolution or linear layer has weights on one side."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """Of one picture (1, C, height, width) through a network."""
+
+    parameters: int
+    macs: int
+    attention_macs: int
+    """The part of ``macs`` that is products of two activations."""
+    size: tuple[int, int]
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.macs
+
+
+def cost_of(network: Restorer | MultiTask, size: tuple[int, int], *, task: str | None = None) -> Cost:
+    """Count without computing: the network is taken to the meta device, where there are shapes and no values.
+
+    Padding to the network's windows is part of what it computes, and counted.
+    """
+    network = network.to("meta").eval()
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    single = network.select(task)
+    x = torch.empty(1, single.in_channels, *size, device="meta")
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        single(x)
+    by_operator = {str(operator): count for operator, count in counter.get_flop_counts()["Global"].items()}
+    attention = sum(count for name, count in by_operator.items() if any(part in name for part in _ATTENTION))
+    return Cost(parameters=parameters, macs=sum(by_operator.values()) // 2, attention_macs=attention // 2, size=size)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """A row of a paper's table, and why counting gives another number, where it does."""
+
+    variant: str
+    purpose: str
+    """A task, as ``create`` takes it."""
+    size: tuple[int, int]
+    """Input (height, width) the paper counts at."""
+    parameters: str
+    macs: str
+    """As printed, without the unit's name; empty where the paper prints none."""
+    source: str
+    why: str = ""
+
+
+_HAT, _SWINIR = "2205.04437 and its repository, x4 at 64 x 64", "2108.10257, table 3, output 1280 x 720"
+_EDT = "2112.10175, table 1; denoising at 192 x 192"
+_EDT_WHY = (
+    "its own counter takes the number of windows for that of their tokens, transposed convolutions fourfold "
+    "and the last one at twice its width"
+)
+_LIGHT_WHY = (
+    "parameters: the paper leaves out the bias tables, 24 x 225 x 6 = 32,400; multiply-adds: it leaves out most "
+    "products of attention, and here the sides are padded to windows of 8"
+)
+_RESTORMER_WHY = "the printed figure leaves out the products of attention"
+
+PUBLISHED = (
+    Published(
+        variant="ipt",
+        purpose="sr_x2",
+        size=(48, 48),
+        parameters="115.5M",
+        macs="",
+        source="2012.00364; the network of one task",
+    ),
+    *(
+        Published(variant=name, purpose="dn_g15", size=(192, 192), parameters=p, macs=m, source=_EDT, why=_EDT_WHY)
+        for name, p, m in (
+            ("edt_t", "0.9M", "2.8G"),
+            ("edt_s", "4.2M", "12.4G"),
+            ("edt_b", "11.5M", "37.6G"),
+            ("edt_l", "40.2M", "136.4G"),
+        )
+    ),
+    Published(variant="hat_s", purpose="sr_x4", size=(64, 64), parameters="9.6M", macs="54.9G", source=_HAT),
+    Published(variant="hat", purpose="sr_x4", size=(64, 64), parameters="20.8M", macs="102.4G", source=_HAT),
+    Published(variant="swinir", purpose="sr_x4", size=(64, 64), parameters="11.9M", macs="53.6G", source=_HAT),
+    *(
+        Published(
+            variant="swinir_light", purpose=f"sr_x{s}", size=size, parameters=p, macs=m, source=_SWINIR, why=_LIGHT_WHY
+        )
+        for s, size, p, m in (
+            (2, (360, 640), "878K", "195.6G"),
+            (3, (240, 427), "886K", "87.2G"),
+            (4, (180, 320), "897K", "49.6G"),
+        )
+    ),
+    Published(
+        variant="restormer",
+        purpose="dr",
+        size=(256, 256),
+        parameters="26.1M",
+        macs="141G",
+        source="2111.09881 and tables that compare with it",
+        why=_RESTORMER_WHY,
+    ),
+    Published(
+        variant="rcdnet",
+        purpose="dr",
+        size=(64, 64),
+        parameters="3.17M",
+        macs="",
+        source="2005.01333; sixteen copies of the rain kernel, of which one is used, are in the count",
+    ),
+)
+"""What papers print. Rows that later papers copied with other conventions are left out."""
+
+
+def create_for(variant: str, purpose: str) -> models.Network:
+    """The network of a variant for a task, on the meta device."""
+    fields = models.VARIANTS[variant].__dataclass_fields__
+    with torch.device("meta"):
+        if "tasks" in fields:
+            return models.create(variant, tasks=(purpose,))
+        if "scale" in fields and purpose.startswith("sr_x"):
+            return models.create(variant, scale=int(purpose[-1]))
+        return models.create(variant)

@@ -1,0 +1,138 @@
+"""What every network promises, asked of every variant: at full size on the meta device, in small with values."""
+
+import hashlib
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import pixmend as pm
+from pixmend.models import VARIANTS, Config, MultiTask, Restorer, build
+
+PINNED = json.loads((Path(__file__).with_name("data") / "state_dicts.json").read_text())
+"""The state dict of every variant, as ``tools/pin_names.py`` wrote it: a change breaks the files of users."""
+
+FEWER = {
+    "depths": (2, 2),
+    "num_layers": 1,
+    "num_blocks": (1, 1, 1, 1),
+    "num_refinement_blocks": 1,
+    "groups": 2,
+    "blocks": 2,
+    "stages": 3,
+}
+"""Fewer of what repeats; widths stay, so that nothing else about the variant changes."""
+SLIMMER = {"features": 16, "num_layers": 1, "num_heads": 2}
+
+
+def small(name: str) -> Config:
+    """The variant with fewer blocks, and narrow where it is an EDSR or an IPT, whose blocks are wide."""
+    config = VARIANTS[name]
+    changes = {field.name: FEWER[field.name] for field in fields(config) if field.name in FEWER}
+    if name in ("ipt", "ipt_4", "edsr"):
+        changes |= {key: value for key, value in SLIMMER.items() if key in config.__dataclass_fields__}
+    return replace(config, **changes)
+
+
+def singles(network: nn.Module) -> list[Restorer]:
+    """The network of every task."""
+    return [network.select(task) for task in network.tasks] if isinstance(network, MultiTask) else [network]
+
+
+def stirred(name: str) -> nn.Module:
+    """A small network none of whose parts is without effect, as gates that training opens are, and dead units."""
+    torch.manual_seed(0)
+    network = build(small(name))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.02 * (torch.randn_like(parameter) if parameter.dim() > 1 else 1 + torch.rand_like(parameter))
+    return network
+
+
+def made(name: str) -> Restorer:
+    return singles(stirred(name).eval())[0]
+
+
+def picture(network: Restorer, *size: int, batch: int = 1) -> torch.Tensor:
+    return torch.rand(batch, network.in_channels, *size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_any_size_comes_out_exactly_as_large_as_promised(name):
+    with torch.device("meta"):
+        network = build(VARIANTS[name]).eval()
+    for single in singles(network)[:4]:
+        for height, width in ((1, 1), (1, 50), (23, 7), (48, 48), (65, 49)):
+            with torch.inference_mode():
+                y = single(torch.empty(2, single.in_channels, height, width, device="meta"))
+            assert y.shape == (2, single.out_channels, single.scale * height, single.scale * width)
+            assert y.is_meta
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_state_dict_names_are_pinned(name):
+    with torch.device("meta"):
+        network = build(VARIANTS[name])
+    assert described(network) == PINNED[name]
+
+
+def described(network: nn.Module) -> dict[str, int | str]:
+    """How many entries and parameters a state dict has, and the digest of its names and shapes in order."""
+    lines = [f"{name} {tuple(tensor.shape)}" for name, tensor in network.state_dict().items()]
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return {"entries": len(lines), "parameters": parameters, "names": digest}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_batch_is_its_pictures_one_by_one_and_forward_repeats_itself(name):
+    network = made(name)
+    x = picture(network, 20, 29, batch=2)
+    with torch.inference_mode():
+        both, again, second = network(x), network(x), network(x[1:])
+    assert both.isfinite().all()
+    assert torch.equal(both, again)
+    torch.testing.assert_close(both[1:], second, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_forward_changes_no_attribute_and_no_weight(name):
+    network = made(name)
+    state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    attributes = {key: dict(vars(module)) for key, module in network.named_modules()}
+    with torch.inference_mode():
+        network(picture(network, 17, 16))
+    assert {key: dict(vars(module)) for key, module in network.named_modules()} == attributes
+    assert all(torch.equal(tensor, state[key]) for key, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_parameter_gets_a_gradient(name):
+    network = stirred(name).train()
+    for single in singles(network):
+        single(picture(single, 48, 48, batch=2)).square().mean().backward()
+    unused = getattr(network, "UNUSED", ())
+    used = {key: p for key, p in network.named_parameters() if key.partition(".")[0] not in unused}
+    assert [key for key, p in used.items() if p.grad is None or not p.grad.any()] == []
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_bfloat16_stays_close_to_float32(name):
+    network = made(name)
+    x = picture(network, 24, 24)
+    with torch.inference_mode():
+        exact = network(x)
+        rough = network.bfloat16()(x.bfloat16())
+    assert rough.dtype == torch.bfloat16
+    assert (rough.float() - exact).abs().max() < 0.1 * max(1.0, float(exact.std()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_of_full_size_computes(name):
+    network = singles(pm.create(name).eval())[0]
+    with torch.inference_mode():
+        assert network(picture(network, 5, 9)).isfinite().all()
