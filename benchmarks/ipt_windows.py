@@ -74,7 +74,7 @@ def main(weights: str, *pictures: str) -> None:
             for index, image in enumerate(clean):
                 noisy = GaussianNoise(sigma=25.0)(image, seed=index)
                 output, count, borders = plan(network, noisy)
-                scores.append(pm.metrics.psnr(output.clamp(0, 1), image, border=0, luma=None, round8=True))
+                scores.append(pm.metrics.psnr(output.clamp(0, 1), image, border=0, luma="rgb", round8=True))
                 seams.append(seam(output, image, borders))
                 windows += count
             rows.append(

@@ -333,3 +333,81 @@ def test_a_comparison_enlarges_the_most_detailed_place() -> None:
     sheet = compare(Picture(pixels=pixels), Picture(pixels=pixels), title="dn_g25")
     detail = sheet[:, 800:, 740:]
     assert detail.std() > 2 * pixels.std()
+
+
+class Windowed(Restorer):
+    """Takes windows of 48 alone, and notes how many at once."""
+
+    fixed_size, scale = 48, 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def restore(self, x: Tensor) -> Tensor:
+        assert x.shape[-2:] == (48, 48)
+        self.batches.append(len(x))
+        return enlarge(x, 2)
+
+
+def test_a_network_of_fixed_size_gets_its_windows_many_at_once() -> None:
+    network, image = Windowed(), torch.rand(3, 100, 300)
+    pipeline = Pipeline(network, device="cpu")
+    step = pipeline.plan(image).steps[0]
+    assert (step.tile, step.batch) == (48, len(step.tiles.columns))
+    result = pipeline(image)
+    assert network.batches[-len(step.tiles.rows) :] == [step.batch] * len(step.tiles.rows)
+    torch.testing.assert_close(result, network(image[None])[0])
+
+
+def test_a_network_of_fixed_size_takes_no_other_tile() -> None:
+    with pytest.raises(PixmendError, match="tile 96: this network sees windows of 48 pixels and no others"):
+        Pipeline(Windowed(), device="cpu", tile=96).plan((100, 100))
+
+
+@pytest.mark.parametrize("side", [150, 200, 480, 511, 1000, 4000])
+def test_windows_cost_at_most_a_quarter_of_a_window_every_12_pixels(side: int) -> None:
+    every_12 = len({*range(0, side - 48 + 1, 12), side - 48}) ** 2
+    step = Pipeline(Windowed(), device="cpu").plan((side, side)).steps[0]
+    assert len(step.tiles) <= every_12 / 4
+
+
+def test_fewer_windows_at_once_where_the_memory_ends() -> None:
+    class Small(Windowed):  # as a device that is too small for three
+        def restore(self, x: Tensor) -> Tensor:
+            if len(x) > 2:
+                raise torch.OutOfMemoryError("no")
+            return super().restore(x)
+
+    network, image = Small(), torch.rand(3, 60, 200)
+    torch.testing.assert_close(Pipeline(network, device="cpu")(image), Windowed()(image[None])[0])
+
+
+class Grey(Restorer):
+    """Inverts one channel."""
+
+    in_channels = out_channels = 1
+
+    def restore(self, x: Tensor) -> Tensor:
+        return 1 - x
+
+
+def test_colours_go_through_a_grey_network_one_by_one() -> None:
+    image = torch.rand(3, 30, 40)
+    torch.testing.assert_close(Pipeline(Grey(), device="cpu")(image), 1 - image)
+
+
+class TwoViews(Restorer):
+    """The mean of two views."""
+
+    in_channels = 6
+
+    def restore(self, x: Tensor) -> Tensor:
+        return (x[:, :3] + x[:, 3:]) / 2
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_two_views_go_in_and_one_picture_comes_out(colours: int) -> None:
+    left, right = torch.rand(2, colours, 20, 30)
+    result = Pipeline(TwoViews(), device="cpu")(torch.cat([left, right]))
+    torch.testing.assert_close(result, (left + right) / 2)

@@ -62,14 +62,20 @@ def picture(network: Restorer, *size: int, batch: int = 1) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_any_size_comes_out_exactly_as_large_as_promised(name):
+    network = made(name)
+    for height, width in ((1, 1), (1, 50), (23, 7)):
+        with torch.inference_mode():
+            y = network(picture(network, height, width))
+        assert y.shape == (1, network.out_channels, network.scale * height, network.scale * width)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_full_size_goes_through_shapes_without_values(name):
     with torch.device("meta"):
-        network = build(VARIANTS[name]).eval()
-    for single in singles(network)[:4]:
-        for height, width in ((1, 1), (1, 50), (23, 7), (48, 48), (65, 49)):
-            with torch.inference_mode():
-                y = single(torch.empty(2, single.in_channels, height, width, device="meta"))
-            assert y.shape == (2, single.out_channels, single.scale * height, single.scale * width)
-            assert y.is_meta
+        network = singles(build(VARIANTS[name]).eval())[-1]
+    with torch.inference_mode():
+        y = network(torch.empty(2, network.in_channels, 49, 31, device="meta"))
+    assert y.is_meta and y.shape == (2, network.out_channels, network.scale * 49, network.scale * 31)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

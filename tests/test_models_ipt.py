@@ -299,7 +299,6 @@ def test_other_files_are_not_taken_for_ipt(names):
         {"num_heads": 7},
         {"num_layers": 10**6},
         {"mlp_ratio": -1},
-        {"size": 24},
         {"size": 31},
         {"size": "48"},
     ],

@@ -54,3 +54,12 @@ def test_restoring_and_training_need_no_pydantic():
 def test_heavy_modules_are_imported_only_when_used(module):
     code = f"import sys, pixmend as pm\n[getattr(pm, name) for name in pm.__all__]\nprint({module!r} in sys.modules)"
     assert python(code) == "False\n"
+
+
+def test_no_module_that_a_command_imports_takes_the_place_of_a_function():
+    code = (
+        "import pkgutil, importlib, pixmend.weights as weights\n"
+        "for m in pkgutil.iter_modules(weights.__path__): importlib.import_module('pixmend.weights.' + m.name)\n"
+        "print([name for name in weights.__all__ if type(getattr(weights, name)).__name__ == 'module'])\n"
+    )
+    assert python(code) == "[]\n"

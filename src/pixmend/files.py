@@ -1,10 +1,21 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and one writer at a time."""
 
+import errno
 import os
 import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from pixmend.errors import PixmendError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 
 def replace(path: Path, content: bytes | memoryview | str) -> None:
@@ -23,7 +34,8 @@ def replace(path: Path, content: bytes | memoryview | str) -> None:
     except OSError as error:
         raise not_writable(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be none
+            part.unlink(missing_ok=True)
 
 
 def beside(path: Path) -> Path:
@@ -33,4 +45,47 @@ def beside(path: Path) -> Path:
 
 def not_writable(path: Path, error: OSError) -> PixmendError:
     """What to say of a file that the system refused to write."""
-    return PixmendError(f"{path}: cannot be written: {error.strerror or error}: free space or choose another folder")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    then = "free space or choose another folder" if full else "choose another folder"
+    return PixmendError(f"{path}: cannot be written: {error.strerror or error}: {then}")
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[BinaryIO]:
+    """The file, open to read and to append, while nobody else has it so; made if missing, removed if left empty.
+
+    ``waiting`` is called now and then while another one has it. Of a process that is killed the system takes the lock.
+    """
+    while True:
+        with path.open("a+b") as file:
+            if _lock(file) and _is_at(path, file):
+                try:
+                    yield file
+                finally:
+                    if not file.seek(0, os.SEEK_END):
+                        with suppress(PermissionError):  # Windows removes no open file: it stays
+                            path.unlink(missing_ok=True)
+                return
+        waiting()
+        time.sleep(0.2)
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    """False for a file that its last holder removed while we waited for it: to have locked that one means nothing."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
+
+
+def _lock(file: BinaryIO) -> bool:
+    if sys.platform == "win32":
+        file.seek(1 << 30)  # out of the way of what is written
+        with suppress(OSError):
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            return True
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,39 +1,42 @@
 """``pixmend models fetch``, ``import`` and ``convert``: weight files onto this machine, and into other forms."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixmend.cli.console import notes
 
+if TYPE_CHECKING:
+    from pixmend.weights.catalog import Released
+
 
 def fetch(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of pixmend models.")],
     offline: Annotated[bool, typer.Option("--offline", help="Never open a connection; say what is missing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Fetch again, and replace what is here.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Fetch again, unless what is here is checked to be it.")
+    ] = False,
 ) -> None:
     """Download released weights, whole and checked; what a broken connection left is gone on with.
 
     Example: `pixmend models fetch swinir.sr_x4_df2k`
     """
-    for name in names:
-        _fetch(name, offline=offline, force=force)
+    from pixmend.weights import catalog
+
+    for entry in [catalog.named(name) for name in names]:  # all of them, before the first is fetched
+        _fetch(entry, offline=offline, force=force)
 
 
-def _fetch(name: str, *, offline: bool, force: bool) -> None:
+def _fetch(entry: "Released", *, offline: bool, force: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from pixmend.errors import PixmendError
-    from pixmend.weights import catalog
     from pixmend.weights.fetch import fetch as download
     from pixmend.weights.fetch import folder
 
-    entry = catalog.named(name)
     target = folder() / entry.file
-    if force:
-        target.unlink(missing_ok=True)
-    if not entry.urls and not target.is_file():
+    if not entry.urls and (force or not target.is_file()):
         raise PixmendError(
             f"{entry.name}: has no address to fetch from, only {entry.where}: get {entry.file} there, "
             f"then pixmend models import {entry.file}"
@@ -49,6 +52,7 @@ def _fetch(name: str, *, offline: bool, force: bool) -> None:
             sha256=entry.sha256,
             size=entry.bytes,
             offline=offline,
+            replace=force,
             progress=lambda done, total: bar.update(shown, completed=done, total=total),
         )
     how = "checked" if fetched.verified else f"no checksum is published; this one has sha256 {fetched.sha256}"
@@ -64,10 +68,13 @@ def import_file(
     Example: `pixmend models import ~/Downloads/HAT_SRx4.pth`
     """
     from pixmend import weights
+    from pixmend.errors import PixmendError
     from pixmend.weights import catalog
     from pixmend.weights.fetch import folder
     from pixmend.weights.importing import identify, keep
 
+    if not file.is_file():
+        raise PixmendError(f"{file}: no such file")
     opened = weights.open_weights(file)
     entry = catalog.named(name) if name is not None else None
     entry = identify(file, opened, entry)

@@ -1,15 +1,19 @@
 """``pixmend models profile``: parameters and arithmetic of networks, beside what their papers print."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixmend.cli.console import plain
+from pixmend.cli.console import notes, plain, rows_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from pixmend.evaluate.cost import Cost, Published
+
+MOST = 100_000
+"""Pixels along a side of what is counted."""
 
 
 def profile(
@@ -30,72 +34,64 @@ def profile(
 
     console = plain()
     if names:
-        rows = [(name, _count(name, size=_parse(size or "64x64"), task=task)) for name in names]
-        console.print(_counted(rows))
+        console.print(_counted([_count(name, size=_parse(size or "64x64"), task=task) for name in names]))
         return
     if size or task:
         raise PixmendError("--size and --task go with names; without names the papers' sizes are counted")
     counted = [
-        (row, cost_of(create_for(row.variant, row.purpose), row.size, task=None))
-        for row in track(PUBLISHED, description="counting", transient=True)
+        (row, cost_of(create_for(row.variant, row.purpose), row.size))
+        for row in track(PUBLISHED, description="counting", console=notes(), transient=True)
     ]
     console.print(_compared(counted))
-    reasons = {row.why: None for row, _ in counted if row.why}
-    for why in reasons:
+    for why in dict.fromkeys(row.why for row, _ in counted if row.why):
         variants = ", ".join(dict.fromkeys(row.variant for row, _ in counted if row.why == why))
         console.print(f"{variants}: {why}.")
+    console.print("Attention: products of two activations, part of the MACs. FLOPs are twice the MACs.")
 
 
 def _parse(size: str) -> tuple[int, int]:
     from pixmend.errors import PixmendError
 
     height, cross, width = size.partition("x")
-    if not cross or not height.isdecimal() or not width.isdecimal() or 0 in (int(height), int(width)):
-        raise PixmendError(f"--size: expected HxW such as 64x64, got {size!r}")
+    if not cross or not (height + width).isdecimal() or not 0 < int(height) <= MOST or not 0 < int(width) <= MOST:
+        raise PixmendError(f"--size: expected HxW such as 64x64, each up to {MOST}, got {size!r}")
     return int(height), int(width)
 
 
-def _count(name: str, *, size: tuple[int, int], task: str | None) -> "Cost":
-    import torch
-
+def _count(name: str, *, size: tuple[int, int], task: str | None) -> "tuple[str, str, Cost]":
+    """The name, what is counted of it, and the count; a weight file's tensors are read, and not computed with."""
     from pixmend import weights
-    from pixmend.evaluate.cost import cost_of
-    from pixmend.models import VARIANTS, create
+    from pixmend.evaluate.cost import cost_of, create_for
+    from pixmend.models import VARIANTS
 
-    with torch.device("meta"):
-        network = create(name) if name in VARIANTS else weights.load(name)
+    if name in VARIANTS:
+        network = create_for(name, task)
+    else:
+        network = weights.open_weights(name).network
     if task is None and len(network.tasks) > 1:
         task = network.tasks[0]
-    return cost_of(network, size, task=task)
+    return Path(name).name, task or " ".join(network.tasks), cost_of(network, size, task=task)
 
 
-def _counted(rows: "list[tuple[str, Cost]]") -> "Table":
-    from rich.table import Table
-
-    table = Table("network", "input", "parameters", "MACs", "of which attention", "FLOPs")
-    for name, cost in rows:
-        input_ = f"{cost.size[0]} x {cost.size[1]}"
-        table.add_row(name, input_, f"{cost.parameters:,}", *map(_giga, (cost.macs, cost.attention_macs, cost.flops)))
+def _counted(rows: "list[tuple[str, str, Cost]]") -> "Table":
+    table = rows_table("network", "task", "input", "parameters", "MACs", "attention", "FLOPs", numbers=4)
+    for name, task, cost in rows:
+        counts = map(_giga, (cost.macs, cost.attention_macs, cost.flops))
+        table.add_row(name, task, _size(cost.size), f"{cost.parameters:,}", *counts)
     return table
 
 
 def _compared(rows: "list[tuple[Published, Cost]]") -> "Table":
-    from rich.table import Table
-
-    table = Table("network", "task", "input", "parameters", "paper", "MACs", "without attention", "paper", "FLOPs")
+    headings = ("network", "task", "input", "parameters", "paper", "MACs", "attention", "paper")
+    table = rows_table(*headings, numbers=5)
     for row, cost in rows:
-        table.add_row(
-            row.variant,
-            row.purpose,
-            f"{row.size[0]} x {row.size[1]}",
-            f"{cost.parameters:,}",
-            row.parameters,
-            _giga(cost.macs),
-            _giga(cost.macs - cost.attention_macs),
-            row.macs,
-            _giga(cost.flops),
-        )
+        counts = (f"{cost.parameters:,}", row.parameters, _giga(cost.macs), _giga(cost.attention_macs), row.macs)
+        table.add_row(row.variant, row.purpose, _size(row.size), *counts)
     return table
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _giga(count: int) -> str:

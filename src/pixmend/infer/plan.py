@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pixmend.errors import PixmendError
 from pixmend.layers.tiles import Tiles, place_tiles
-from pixmend.models.base import WINDOW_OVERLAP
+from pixmend.models.base import window_overlap
 
 OVERLAP = 32
 """Least overlap of tiles, rounded up to the network's grid.
@@ -105,7 +105,7 @@ def plan_step(
     if fixed_size is not None:
         if tile not in (None, fixed_size):
             raise PixmendError(f"tile {tile}: this network sees windows of {fixed_size} pixels and no others")
-        tiles = place_tiles(size, tile=fixed_size, overlap=WINDOW_OVERLAP, multiple=1)
+        tiles = place_tiles(size, tile=fixed_size, overlap=window_overlap(fixed_size), multiple=1)
         pixels = min(largest**2, max_memory // bytes_per_pixel)
         batch = max(1, min(len(tiles.columns), pixels // fixed_size**2))
         working = batch * fixed_size**2 * bytes_per_pixel

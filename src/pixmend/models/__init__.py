@@ -19,7 +19,18 @@ from pixmend.models.restormer import Restormer, RestormerConfig
 from pixmend.models.rrdbnet import RRDBNet, RRDBNetConfig
 from pixmend.models.swinir import SwinIR, SwinIRConfig
 
-__all__ = ["NETWORKS", "VARIANTS", "Config", "MultiTask", "Network", "Restorer", "build", "create", "variant_of"]
+__all__ = [
+    "NETWORKS",
+    "VARIANTS",
+    "Config",
+    "MultiTask",
+    "Network",
+    "Restorer",
+    "build",
+    "create",
+    "family_of",
+    "variant_of",
+]
 
 Config = (
     EDTConfig
@@ -89,6 +100,12 @@ def create(
         if key not in has:
             raise PixmendError(f"{name} takes no {key}, but {' or '.join(has)}")
     return build(replace(config, **changes))
+
+
+def family_of(config: Config | type[Config]) -> str:
+    """The name of the family as files and the catalog have it: ``edt`` of an EDTConfig."""
+    kind = config if isinstance(config, type) else type(config)
+    return kind.__name__.removesuffix("Config").lower()
 
 
 def variant_of(config: Config) -> str | None:

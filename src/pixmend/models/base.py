@@ -9,8 +9,13 @@ from torch import Tensor, nn
 from pixmend.errors import PixmendError
 from pixmend.layers.tiles import place_tiles, tiled
 
-WINDOW_OVERLAP = 24
-"""Overlap of the windows that a network of fixed size sees of a larger picture."""
+WINDOW_OVERLAP = 20
+"""Least overlap of the windows that a network of fixed size sees of a larger picture, at most half a window.
+
+Measured on a small IPT: from 20 on, blended windows score no less and leave no more of a trace than windows every 12
+pixels of which the inner half is averaged, the official plan, which computes nearly five times as many
+(``benchmarks/ipt_windows.py``).
+"""
 
 
 class Restorer(nn.Module):
@@ -54,7 +59,7 @@ class Restorer(nn.Module):
         """Windows of the only size the network takes, all of a row in one batch, blended where they overlap."""
         height, width = x.shape[-2:]
         x = extend_to(x, max(height, size), max(width, size))
-        tiles = place_tiles((x.shape[-2], x.shape[-1]), tile=size, overlap=min(WINDOW_OVERLAP, size // 2), multiple=1)
+        tiles = place_tiles((x.shape[-2], x.shape[-1]), tile=size, overlap=window_overlap(size), multiple=1)
 
         def run(windows: Tensor) -> Tensor:
             return self._restore_shifted(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
@@ -80,6 +85,11 @@ class Restorer(nn.Module):
             return self
         does = f"this network does {self.tasks[0]}" if self.tasks else "this network has one task and needs no name"
         raise PixmendError(f"no task {task!r}: {does}")
+
+
+def window_overlap(size: int) -> int:
+    """The overlap of windows of this size."""
+    return min(WINDOW_OVERLAP, size // 2)
 
 
 def check_batch(x: Tensor, channels: int) -> tuple[int, int]:

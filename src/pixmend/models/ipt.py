@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
 from pixmend.layers.conv import PixelShuffleUpsampler, conv3x3
-from pixmend.models.base import WINDOW_OVERLAP, MultiTask, Restorer, check_sizes
+from pixmend.models.base import MultiTask, Restorer, check_sizes
 
 MEAN = (0.4488, 0.4371, 0.4040)
 TASKS = ("sr_x2", "sr_x3", "sr_x4", "dn_g30", "dn_g50", "dr")
@@ -64,10 +64,8 @@ class IPTConfig:
         check_sizes("IPT", dim=self.dim)
         if self.dim % self.num_heads:
             raise PixmendError(f"IPT: tokens of {self.dim} channels do not divide into {self.num_heads} heads")
-        if self.size % self.patch or self.size <= WINDOW_OVERLAP:
-            raise PixmendError(
-                f"IPT: size: expected a multiple of {self.patch} above {WINDOW_OVERLAP}, got {self.size}"
-            )
+        if self.size % self.patch:
+            raise PixmendError(f"IPT: size: expected a multiple of {self.patch}, got {self.size}")
 
     @property
     def dim(self) -> int:

@@ -1,9 +1,11 @@
 """Weights: which there are, and how to get, read and write them safely."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pixmend import models
 from pixmend.errors import PixmendError
@@ -39,7 +41,10 @@ def load(source: str | Path | bytes, *, tasks: tuple[str, ...] | None = None) ->
     Raises:
         PixmendError: no such weights, an unsafe or damaged file, an unknown family, or tensors that do not fit.
     """
-    return network_of(open_weights(source), tasks=tasks)
+    opened = open_weights(source)
+    if tasks is not None:
+        return network_of(opened, tasks=tasks)
+    return _filled(opened.network, opened.tensors)  # building a large network takes as long as reading it: once will do
 
 
 def network_of(opened: Opened, *, tasks: tuple[str, ...] | None = None) -> Network:
@@ -51,15 +56,18 @@ def network_of(opened: Opened, *, tasks: tuple[str, ...] | None = None) -> Netwo
         config, tensors = (config, tensors) if select is None else select(config, tensors, tuple(tasks))
     with torch.device("meta"):
         network = models.build(config)
+    return _filled(network, tensors)
+
+
+def _filled(network: Network, tensors: Mapping[str, Tensor]) -> Network:
     network.load_state_dict(tensors, assign=True)
     return network.float().requires_grad_().eval()
 
 
 def _check_tasks(opened: Opened, tasks: tuple[str, ...]) -> None:
-    with torch.device("meta"):
-        known = models.build(opened.config).tasks
     if isinstance(tasks, str):
         raise PixmendError(f"tasks is a tuple of names, got the text {tasks!r}")
+    known = opened.network.tasks
     for task in tasks:
         if task not in known:
             raise PixmendError(f"{opened.where}: no task {task!r}: it has {', '.join(known) or 'one without a name'}")

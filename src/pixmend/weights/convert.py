@@ -38,7 +38,8 @@ def write_ours(path: Path, opened: Opened) -> str:
         }
     elif not card:
         card = {"converted_from": Path(opened.where).name}
-    write_weights(path, opened.tensors, config=opened.config, card=card)
+    # Copies, for safetensors takes no two tensors that share memory, as they may in a pickled file.
+    write_weights(path, {name: t.clone() for name, t in opened.tensors.items()}, config=opened.config, card=card)
     return f"{opened.family}, {len(opened.tensors)} tensors"
 
 

@@ -7,38 +7,22 @@ Whoever holds the lock on the latter may write both.
 import hashlib
 import json
 import os
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse, responses
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pixmend.errors import PixmendError
-from pixmend.files import not_writable
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from pixmend.files import locked, not_writable
+from pixmend.weights.http import ADDRESS, Failed, get
 
 __all__ = ["Fetched", "fetch", "folder"]
 
 BACK_OFF = 1.0
 """Seconds before the second try; twice as long before each further one."""
-
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-_URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
-_STRONG_ETAG = re.compile(r'"[!#-~]*"')
-_DATE = re.compile(r"[ -~]+")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_PAGE = (b"<!doctype html", b"<html")
-_A_PAGE = "the server sent a web page, not the file"
 
 
 class Fetched(NamedTuple):
@@ -97,13 +81,14 @@ def fetch(
     if offline:
         then = f"fetch {' or '.join(urls)} on another machine, then run `pixmend models import FILE`"
         raise PixmendError(f"{target}: is not there, and offline nothing is fetched: {then}")
-    if wrong := [url for url in urls if not _URL.fullmatch(url)]:
+    if wrong := [url for url in urls if not ADDRESS.fullmatch(url)]:
         raise PixmendError(f"{wrong[0]!r}: is no address of http or https")
-    part, show = target.with_name(target.name + ".part"), progress or (lambda done, total: None)
+    part, note = (target.with_name(target.name + suffix) for suffix in (".part", ".part.json"))
+    show = progress or (lambda done, total: None)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(part, lambda: show(_length(part), size)) as note:
-            download = _Download(target, part, note, sha256, size, show, timeout, attempts)
+        with locked(note, waiting=lambda: show(_length(part), size)) as file:
+            download = _Download(target, part, file, sha256, size, show, timeout, attempts)
             return _existing(target, sha256, size, replace=replace) or download.from_any(urls)
     except OSError as error:  # of a file: those of the network have become messages
         raise not_writable(target, error) from error
@@ -118,28 +103,20 @@ def _existing(target: Path, sha256: str | None, size: int | None, *, replace: bo
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise PixmendError(f"{target}: cannot be read: {error.strerror or error}") from error
-    wrong = f"sha256 expected {sha256}, got {found}" if sha256 not in (None, found) else None
-    if sha256 is None and size not in (None, _length(target)):
-        wrong = f"{size} bytes expected, got {_length(target)}"
-    if wrong and not replace:
-        raise PixmendError(f"{target}: is another file than the one to fetch: {wrong}: move it away")
-    return None if wrong else Fetched(target, found, None, 0, sha256 is not None)
+    what, expected, got = ("sha256", sha256, found) if sha256 else ("bytes", size, _length(target))
+    if expected in (None, got):
+        return Fetched(target, found, None, 0, sha256 is not None)
+    if not replace:
+        raise PixmendError(f"{target}: another file is here: {what} expected {expected}, got {got}: move it away")
+    return None
 
 
 class _Kept(NamedTuple):
-    """What the part is a part of; without a validator nothing can be joined to it."""
+    """What the part is a part of; as it stands, of nothing that could be joined to it."""
 
     url: str = ""
     validator: str = ""
     total: int | None = None
-
-
-class _Failed(Exception):
-    """Why a try failed, whether another one may do better, and whether it must do without what came before."""
-
-    def __init__(self, why: str, *, again: bool = True, forget: bool = False) -> None:
-        super().__init__(why)
-        self.again, self.forget = again, forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +137,14 @@ class _Download:
             for url in sorted(urls, key=lambda url: url != begun):
                 try:
                     return self._from(url)
-                except _Failed as error:
+                except Failed as error:
                     failures.append(f"{url}: {error}")
             then = "try later, or fetch it another way and run `pixmend models import FILE`"
-            if self._kept().validator:
+            if self._kept().url:
                 then = f"{_length(self.part)} bytes are kept: the same command goes on from there, if the server can"
             raise PixmendError(f"{self.target.name} was not fetched: {'; '.join(failures)}: {then}")
         finally:
-            if not self._kept().validator:
+            if not self._kept().url:
                 self._forget()
 
     def _from(self, url: str) -> Fetched:
@@ -175,7 +152,7 @@ class _Download:
         while True:
             try:
                 return self._once(url)
-            except _Failed as error:
+            except Failed as error:
                 came = _length(self.part)
                 failures, most = (1, came) if came > most else (failures + 1, most)
                 if error.forget:
@@ -186,61 +163,39 @@ class _Download:
 
     def _once(self, url: str) -> Fetched:
         kept = self._kept()
-        kept = kept if kept.url == url and kept.validator else _Kept()
+        kept = kept if kept.url == url else _Kept()
         start = _length(self.part) if kept.url else 0
         if start and start == kept.total:  # all came, but was not moved to its place any more
-            found = self._write(start, start, iter(()))
+            found = self._write(start, start, ())
         else:
-            headers = {"User-Agent": "pixmend"}
-            headers |= {"Range": f"bytes={start}-", "If-Range": kept.validator} if start else {}
-            with _open(url, headers, self.timeout) as response:
-                start, total = self._check(response, start, kept)
-                blocks = _blocks(response, fresh=not start)
-                first = next(blocks, b"")  # before the older part is given up for it
-                if not start:
-                    self._begin(_Kept(url, _validator(response), total))
+            with get(url, self.timeout, start=start, validator=kept.validator, total=kept.total) as body:
+                start, total = body.start, self.size if body.total is None else body.total
+                if self.size not in (None, total):
+                    raise Failed(f"{self.size} bytes expected, the server has {total}", again=False)
+                if not body.ends and (self.sha256, self.size) == (None, None):
+                    raise Failed("the server does not say how long the file is, so a cut one would pass", again=False)
+                if not start:  # an older part is given up only now that the file has begun to come
+                    self._begin(_Kept(url, body.validator, total))
                 self.show(start, total)
-                found = self._write(start, total, blocks, first)
+                found = self._write(start, total, body.blocks)
         if self.sha256 not in (None, found):  # the older bytes may be the wrong ones: then once more without them
-            raise _Failed(f"sha256 expected {self.sha256}, got {found}", again=start > 0, forget=True)
+            raise Failed(f"sha256 expected {self.sha256}, got {found}", again=start > 0, forget=True)
         self.part.replace(self.target)
         return Fetched(self.target, found, url, start, self.sha256 is not None)
 
-    def _check(self, response: HTTPResponse, start: int, kept: _Kept) -> tuple[int, int | None]:
-        """Where in the file the body begins, and the length of the whole file, None if nobody says it."""
-        if response.headers.get_content_type() == "text/html":
-            raise _Failed(_A_PAGE, again=False)
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise _Failed("the server sent the file packed, which was not asked for", again=False)
-        if response.status == 206:
-            told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            first, last, total = map(int, told.groups()) if told else (-1, -1, -1)
-            if (first, last + 1) != (start, total) or kept.total not in (None, total):
-                raise _Failed("the server sent another part than was asked for", forget=True)
-            if _validator(response) not in ("", kept.validator):
-                raise _Failed("the file on the server changed in between", forget=True)
-        else:
-            start, total = 0, response.length
-        if self.size is not None and total not in (None, self.size):
-            raise _Failed(f"{self.size} bytes expected, the server has {total}", again=False)
-        if total is None and not response.chunked and self.sha256 is None and self.size is None:
-            raise _Failed("the server does not say how long the file is, so a cut one would pass", again=False)
-        return start, self.size if total is None else total
-
-    def _write(self, start: int, total: int | None, blocks: Iterator[bytes], first: bytes = b"") -> str:
+    def _write(self, start: int, total: int | None, blocks: Iterable[bytes]) -> str:
         """Write the rest of the part, down to the disk; the sha256 of all of it."""
         with self.part.open("r+b") as file:
-            digest, done, block = hashlib.file_digest(file, "sha256"), start, first
-            while block:
+            digest, done = hashlib.file_digest(file, "sha256"), start
+            for block in blocks:
                 done += len(block)
                 if total is not None and done > total:
-                    raise _Failed(f"{total} bytes expected, the server sends more", again=False, forget=True)
+                    raise Failed(f"{total} bytes expected, the server sends more", again=False, forget=True)
                 file.write(block)
                 digest.update(block)
                 self.show(done, total)
-                block = next(blocks, b"")
             if total is not None and done < total:
-                raise _Failed(f"the connection ended after {done} of {total} bytes")
+                raise Failed(f"the connection ended after {done} of {total} bytes")
             file.flush()
             os.fsync(file.fileno())
         return digest.hexdigest()
@@ -250,108 +205,22 @@ class _Download:
         try:
             kept = _Kept(**json.loads(self.note.read()))
         except (ValueError, TypeError):  # empty, or cut while it was written
-            return _Kept()
+            kept = _Kept()
         return kept if _length(self.part) else _Kept()
 
     def _begin(self, kept: _Kept) -> None:
         self._forget()  # first: a note never stands beside the bytes of another file
         self.part.touch()
-        self.note.write(json.dumps(kept._asdict()).encode())
-        self.note.flush()
+        if kept.validator:  # without one nothing can be joined to this
+            self.note.write(json.dumps(kept._asdict()).encode())
+            self.note.flush()
 
     def _forget(self) -> None:
         self.part.unlink(missing_ok=True)
         self.note.truncate(0)
 
 
-class _Redirects(HTTPRedirectHandler):
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if not _URL.fullmatch(newurl) or (req.type == "https" and not newurl.lower().startswith("https:")):
-            fp.close()
-            raise _Failed("the server leads on to an address that is not secure", again=False)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _open(url: str, headers: dict[str, str], timeout: float) -> HTTPResponse:
-    try:
-        return build_opener(_Redirects).open(Request(url, headers=headers), timeout=timeout)
-    except HTTPError as error:
-        error.close()
-        past_the_end = error.code == 416
-        why = f"HTTP {error.code} {responses.get(error.code, '')}".rstrip()
-        raise _Failed(why, again=past_the_end or error.code in _PASSING, forget=past_the_end) from error
-    except (OSError, HTTPException) as error:
-        raise _Failed(_words(error)) from error
-    except ValueError as error:
-        raise _Failed("an address that cannot be understood", again=False) from error
-
-
-def _blocks(response: HTTPResponse, *, fresh: bool) -> Iterator[bytes]:
-    """The body: first enough of it to tell what it is, then as it comes, so that little is lost where it breaks off."""
-    try:
-        block = response.read(512)
-        if fresh and block.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
-            raise _Failed(_A_PAGE, again=False)
-        while block:
-            yield block
-            block = response.read1(1 << 20)
-    except (OSError, HTTPException) as error:
-        raise _Failed(f"the connection broke off: {_words(error)}") from error
-
-
-def _words(error: Exception) -> str:
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, OSError | str):
-        return getattr(reason, "strerror", None) or str(reason)
-    return type(reason).__name__  # the text of the others holds what the server sent
-
-
-def _validator(response: HTTPResponse) -> str:
-    """What tells two versions of the file apart; a weak ETag does not."""
-    etag, date = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
-    return etag if _STRONG_ETAG.fullmatch(etag) else date if _DATE.fullmatch(date) else ""
-
-
 def _length(path: Path) -> int:
     with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0
-
-
-@contextmanager
-def _alone(part: Path, waiting: Callable[[], None]) -> Iterator[BinaryIO]:
-    """The note of the part, locked: the system lets go of it even if this process is killed."""
-    path = part.with_name(part.name + ".json")
-    while True:
-        with path.open("a+b") as note:
-            if _lock(note) and _is_at(path, note):
-                try:
-                    yield note
-                finally:
-                    if not part.exists():
-                        with suppress(PermissionError):  # Windows removes no open file: an empty note stays
-                            path.unlink()
-                return
-        waiting()
-        time.sleep(0.2)
-
-
-def _is_at(path: Path, file: BinaryIO) -> bool:
-    """False for a file that its last holder removed while we waited for it: to have locked that one means nothing."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    return False
-
-
-def _lock(file: BinaryIO) -> bool:
-    if sys.platform == "win32":
-        file.seek(1 << 30)  # out of the way of what is written
-        with suppress(OSError):
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            return True
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -2,53 +2,50 @@
 
 import hashlib
 import shutil
+from contextlib import suppress
 from pathlib import Path
-
-import torch
 
 from pixmend import files, models
 from pixmend.errors import PixmendError
-from pixmend.models.base import MultiTask
-from pixmend.tasks import scale_of
 from pixmend.weights import catalog
 from pixmend.weights.catalog import Released
-from pixmend.weights.open import Opened
+from pixmend.weights.open import Opened, fits
 
 
 def identify(file: Path, opened: Opened, entry: Released | None = None) -> Released:
     """The catalog's entry of a file: by its checksum, by its name, or ``entry``, which the user says it is.
 
     Raises:
-        PixmendError: it is another network than the entry's, its checksum is another, or nothing tells which it is.
+        PixmendError: it is no released file, or another network than the entry's, or its checksum is another, or
+            nothing tells which it is; the message then lists what it could be.
     """
+    if opened.layout is None:
+        raise PixmendError(f"{file}: was written by pixmend and is no released file: load it by its path")
     digest = sha256_of(file)
-    found = catalog.by_sha256(digest) or entry or opened.released
-    candidates = [known for known in catalog.catalog() if _fits(opened, known)]
+    known = catalog.by_sha256(digest)
+    if known is not None and entry not in (None, known):
+        raise PixmendError(f"{file}: is no {entry.name}: it is {known.name}, which its sha256 says")
+    found = known or entry or opened.released
     if found is None:
-        names = ", ".join(known.name for known in candidates) or "none: load it by its path"
-        raise PixmendError(
-            f"{file}: a {opened.family}, but neither name nor checksum tells which; it could be {names}"
-            + (": say so with --as NAME" if candidates else "")
-        )
-    if found not in candidates:
-        raise PixmendError(f"{file}: is no {found.name}: expected {found.variant}, got {_network(opened)}")
+        raise PixmendError(f"{file}: {_what(opened)}, but neither name nor checksum tells which{_could_be(opened)}")
+    if found.family != opened.family or not fits(opened.config, found):
+        raise PixmendError(f"{file}: is no {found.name}: it is {_what(opened)}{_could_be(opened)}")
     if found.sha256 is not None and found.sha256 != digest:
         raise PixmendError(f"{file}: not the released file: expected sha256 {found.sha256}, got {digest}")
     return found
 
 
-def _fits(opened: Opened, entry: Released) -> bool:
-    """Whether the file could be this entry: the same network, enlarging as much; what else it does is not told."""
-    if entry.family != opened.family or entry.variant != models.variant_of(opened.config):
-        return False
-    with torch.device("meta"):
-        network = models.build(opened.config)
-    tasks = network.tasks if isinstance(network, MultiTask) else (network.tasks or entry.tasks)
-    return sorted(map(scale_of, tasks)) == sorted(map(scale_of, entry.tasks))
+def _what(opened: Opened) -> str:
+    size = models.variant_of(opened.config) or f"a size of {opened.family} that no paper names"
+    tasks = opened.network.tasks
+    return f"{size} for {' '.join(tasks)}" if tasks else size
 
 
-def _network(opened: Opened) -> str:
-    return models.variant_of(opened.config) or f"a {opened.family} of another size"
+def _could_be(opened: Opened) -> str:
+    """The entries with such a network and no known checksum, which was compared already."""
+    names = [entry.name for entry in catalog.select(family=opened.family) if entry.sha256 is None]
+    names = [name for name in names if fits(opened.config, catalog.named(name))]
+    return f"; it could be {', '.join(names)}: say so with --as NAME" if names else "; load it by its path"
 
 
 def sha256_of(file: Path) -> str:
@@ -70,5 +67,6 @@ def keep(file: Path, target: Path) -> Path:
     except OSError as error:
         raise files.not_writable(target, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder may be none
+            part.unlink(missing_ok=True)
     return target

@@ -1,7 +1,7 @@
 """A weight file opened: which network it is of, its tensors in our names, and what was found on the way there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pixmend import models
 from pixmend.errors import PixmendError, nearest
-from pixmend.models import Config
+from pixmend.models import Config, Network
+from pixmend.tasks import scale_of
 from pixmend.weights import catalog, families
 from pixmend.weights.catalog import Released
 from pixmend.weights.families import FORMATS
@@ -20,7 +21,10 @@ from pixmend.weights.read import Checkpoint, read
 BUNDLED = Path(__file__).with_name("bundled")
 """The weights that ship with the package, ``<name>.safetensors``; ``default`` is the one for everyday use."""
 
-CONFIGS: dict[str, type[Config]] = {kind.__name__.removesuffix("Config").lower(): kind for kind in models.NETWORKS}
+SUFFIXES = (".pth", ".pt", ".ckpt", ".t7", ".bin", ".safetensors")
+"""Of what is meant as a file where there is none of it; anything else without a folder is a name."""
+
+CONFIGS: dict[str, type[Config]] = {models.family_of(kind): kind for kind in models.NETWORKS}
 """Configurations by the family's name, which is how files that pixmend wrote call it."""
 
 
@@ -41,6 +45,12 @@ class Opened:
     """What the catalog says of a file of this name and family."""
     card: dict[str, Any]
     """What a file that pixmend wrote says of itself."""
+    network: Network = field(init=False)
+    """Of the configuration, on the meta device: what there is to ask of it without its values."""
+
+    def __post_init__(self) -> None:
+        with torch.device("meta"):
+            object.__setattr__(self, "network", models.build(self.config).eval())
 
 
 def open_weights(source: str | Path | bytes) -> Opened:
@@ -54,9 +64,7 @@ def open_weights(source: str | Path | bytes) -> Opened:
     checkpoint = read(found)
     try:
         opened = _ours(checkpoint, where) or _official(checkpoint, where, found)
-        with torch.device("meta"):
-            network = models.build(opened.config)
-        check_tensors(network, opened.tensors)
+        _check_fit(opened)
     except PixmendError as error:
         raise PixmendError(f"{where}: {error}") from error
     return opened
@@ -71,7 +79,7 @@ def find(source: str | Path) -> Path:
     name, path = str(source), Path(source)
     if name in bundled():
         return BUNDLED / f"{name}.safetensors"
-    if path.exists():
+    if path.is_file():
         return path
     if name in models.VARIANTS:
         raise PixmendError(f"{name} is a size, not weights: pixmend.create makes it with random ones")
@@ -81,7 +89,7 @@ def find(source: str | Path) -> Path:
         if kept.is_file():
             return kept
         raise PixmendError(f"{name}: not on this machine: pixmend models fetch {released.name}")
-    if path.suffix == "":
+    if path.name == name and path.suffix not in SUFFIXES:
         known = [*bundled(), *(entry.name for entry in catalog.catalog())]
         raise PixmendError(f"no weights are called {name!r}, and no file is: {nearest(name, known)}")
     return path
@@ -116,10 +124,10 @@ def _config(metadata: Mapping[str, Any]) -> Config:
     if not isinstance(plain, dict):
         raise PixmendError(f"its configuration is {plain!r}, not one of {family}")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-    for field in fields(CONFIGS[family]):
-        kind, value = get_origin(field.type) or field.type, values.get(field.name)
-        if field.name in values and kind in (tuple, bool) and type(value) is not kind:
-            raise PixmendError(f"its configuration does not fit this version of pixmend: {field.name} is {value!r}")
+    for known in fields(CONFIGS[family]):
+        kind, value = get_origin(known.type) or known.type, values.get(known.name)
+        if known.name in values and kind in (tuple, bool) and type(value) is not kind:
+            raise PixmendError(f"its configuration does not fit this version of pixmend: {known.name} is {value!r}")
     try:
         return CONFIGS[family](**values)
     except (TypeError, AttributeError) as error:
@@ -137,7 +145,7 @@ def _official(checkpoint: Checkpoint, where: str, source: Path | bytes) -> Opene
         config = _told(format_.config_of(checkpoint.tensors, **purposes), released)
         tensors = format_.from_official(checkpoint.tensors, **purposes)
     except PixmendError as error:
-        raise PixmendError(f"looks like {family.upper()}, but: {error}") from error
+        raise PixmendError(_nearly(family, error)) from error
     return Opened(
         where=where,
         family=family,
@@ -145,16 +153,36 @@ def _official(checkpoint: Checkpoint, where: str, source: Path | bytes) -> Opene
         tensors=tensors,
         layout=layout,
         wrapped=checkpoint.wrapped,
-        released=released,
+        released=released if released is not None and fits(config, released) else None,
         card={},
     )
 
 
 def _told(config: Config, released: Released | None) -> Config:
     """The configuration with the task that the catalog knows, where the tensors do not tell it."""
-    if released is not None and len(released.tasks) == 1 and getattr(config, "task", "") is None:
-        return replace(config, task=released.tasks[0])  # pyright: ignore[reportCallIssue]
-    return config
+    if released is None or not fits(config, released) or getattr(config, "task", "") not in (None, "dr"):
+        return config
+    if released.tasks == (f"sr_x{getattr(config, 'scale', 1)}",):  # which the scale tells
+        return config
+    return replace(config, task=released.tasks[0])  # pyright: ignore[reportCallIssue]
+
+
+def fits(config: Config, entry: Released) -> bool:
+    """Whether such a network could be the entry's: of its size, enlarging as much. What else it does is not told."""
+    tasks = getattr(config, "tasks", None)
+    scales = [scale_of(task) for task in tasks] if tasks else [getattr(config, "scale", 1)]
+    return models.variant_of(config) == entry.variant and sorted(scales) == sorted(map(scale_of, entry.tasks))
+
+
+def _check_fit(opened: Opened) -> None:
+    try:
+        check_tensors(opened.network, opened.tensors)
+    except PixmendError as error:
+        raise PixmendError(_nearly(opened.family, error)) from error
+
+
+def _nearly(family: str, error: PixmendError) -> str:
+    return f"looks like {models.NETWORKS[CONFIGS[family]].__name__}, but: {error}"
 
 
 def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -3,6 +3,8 @@
 import io
 import json
 import pickle
+import re
+import zipfile
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +35,9 @@ HARMLESS = [
     *((_SCALAR, "numpy.core.multiarray.scalar"), (_SCALAR, "numpy._core.multiarray.scalar")),
 ]
 """Beside tensors and plain containers, what training codes keep in their files; making these runs no code."""
+
+_GLOBAL = re.compile(r"GLOBAL ([\w.]{1,80})\b")
+"""How torch says what a file wanted to make that is no tensor."""
 
 EXPANDED = 2**26
 """Bytes up to which a tensor may repeat fewer values than it has."""
@@ -70,6 +75,8 @@ def read(source: Path | bytes) -> Checkpoint:
     else:
         checkpoint = _read_pickled(source, where)
     for name, tensor in checkpoint.tensors.items():
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            raise PixmendError(f"{where}: {name}: no ordinary tensor: {tensor.dtype}, {tensor.layout}, {tensor.device}")
         if tensor.nbytes > EXPANDED and tensor.nbytes > tensor.untyped_storage().nbytes():
             raise PixmendError(f"{where}: {name}: claims {tensor.nbytes / 1e6:.0f} MB that the file does not hold")
     return checkpoint
@@ -91,21 +98,45 @@ def _read_safetensors(source: Path | bytes, where: str) -> Checkpoint:
         else:
             with safe_open(source, framework="pt") as file:
                 tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-        ours = {key: json.loads(value) for key, value in (metadata or {}).items() if key in METADATA}
+        ours = _ours(metadata or {})
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise PixmendError(f"{where}: not a safetensors file, or a damaged one") from error
     return Checkpoint(tensors, ours) if "family" in ours else Checkpoint(*_without_prefixes(tensors, ours, ()))
 
 
+def _ours(metadata: dict[str, str]) -> dict[str, Any]:
+    """What pixmend wrote; others may use the same words for text of their own."""
+    ours = {}
+    for key in METADATA:
+        try:
+            ours |= {key: json.loads(metadata[key])} if key in metadata else {}
+        except ValueError:
+            if "family" in metadata:
+                raise
+    return ours
+
+
+def _unpickled(source: Path | bytes) -> Any:
+    """What the file holds. One of today's form is mapped into memory: read where it is used, and not copied.
+
+    Others are opened here, because torch goes by the name of a path where content should decide.
+    """
+    if isinstance(source, bytes):
+        return torch.load(io.BytesIO(source), map_location="cpu", weights_only=True)
+    if zipfile.is_zipfile(source) and source.suffix != ".safetensors":
+        return torch.load(source, map_location="cpu", weights_only=True, mmap=True)
+    with source.open("rb") as file:
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
 def _read_pickled(source: Path | bytes, where: str) -> Checkpoint:
     try:
         with torch.serialization.safe_globals(HARMLESS):
-            file = io.BytesIO(source) if isinstance(source, bytes) else source
-            found = torch.load(file, map_location="cpu", weights_only=True)
+            found = _unpickled(source)
     except pickle.UnpicklingError as error:
-        raise PixmendError(
-            f"{where}: refused, it holds more than tensors or is damaged; ask its maker for a safetensors file"
-        ) from error
+        code = _GLOBAL.search(str(error))
+        what = f"it holds {code[1]}, which could run code" if code else "it holds more than tensors or is damaged"
+        raise PixmendError(f"{where}: refused, {what}; ask its maker for a safetensors file of the tensors") from error
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can make the unpickler fail in any way there is

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
+from pixmend import models
 from pixmend.errors import PixmendError
 from pixmend.weights.families import (
     edsr,
@@ -66,7 +68,7 @@ def recognise(names: Collection[str]) -> tuple[str, str]:
     """The family and layout of a released file with these names.
 
     Raises:
-        PixmendError: a family that pixmend does not have, which is named where it is known.
+        PixmendError: a family that pixmend does not have, which is named where it is known; or nearly one that it has.
     """
     for family, format_ in FORMATS.items():
         layout = format_.layout_of(names)
@@ -75,5 +77,22 @@ def recognise(names: Collection[str]) -> tuple[str, str]:
     other = foreign.looks_like(names)
     if other is not None:
         raise PixmendError(f"this looks like {other}, which pixmend does not have; it has {', '.join(FORMATS)}")
+    alike = foreign.nearest(names, _known_names())
+    if alike is not None:
+        family, differences = alike
+        raise PixmendError(f"nearly a file of {family}, but not all of one: {', '.join(differences) or 'incomplete'}")
     first = ", ".join(list(names)[:3])
     raise PixmendError(f"not a file of a family pixmend knows ({', '.join(FORMATS)}); its tensors begin {first}")
+
+
+def _known_names() -> dict[str, list[str]]:
+    """The names in a released file of each family and layout. They take seconds: only for what is not recognised."""
+    known = {}
+    for family, format_ in FORMATS.items():
+        config = next(config for config in models.VARIANTS.values() if models.family_of(config) == family)
+        with torch.device("meta"):
+            network = models.build(config)
+            for layout in format_.LAYOUTS:
+                called = family if layout == family else f"{family} in the names of {layout}"
+                known[called] = list(format_.to_official(network, layout))
+    return known

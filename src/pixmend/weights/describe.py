@@ -12,11 +12,12 @@ from pixmend.weights.open import Opened
 _PURPOSE = ("tasks", "task", "scale", "mean", "value_range", "in_channels", "out_channels")
 """Fields of configurations that have a row of their own."""
 
+_MOST = 1000
+
 
 def describe(opened: Opened) -> dict[str, str]:
     """Family, size, tasks, what goes in and comes out, precision, origin and licences, in the order to be read."""
-    with torch.device("meta"):
-        network = models.build(opened.config)
+    network = opened.network
     single = network.select(network.tasks[0]) if isinstance(network, MultiTask) else network
     sizes = {f.name: getattr(opened.config, f.name) for f in fields(opened.config) if f.name not in _PURPOSE}
     rows = {
@@ -37,8 +38,14 @@ def describe(opened: Opened) -> dict[str, str]:
             f"code {opened.released.code_licence}; weights {opened.released.weights_licence}; "
             f"data {opened.released.data_terms}"
         )
-    ours = {str(key): str(value) for key, value in opened.card.items() if not isinstance(value, dict)}
+    ours = {printable(key): printable(value) for key, value in opened.card.items() if not isinstance(value, dict)}
     return {**rows, **{key: value for key, value in ours.items() if key not in rows}}
+
+
+def printable(value: object) -> str:
+    """What a stranger's file says, without what would move the cursor of a terminal or fill it."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(value)[:_MOST])
+    return text + ("..." if len(str(value)) > _MOST else "")
 
 
 def _input(network: Restorer) -> str:

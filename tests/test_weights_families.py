@@ -1,0 +1,74 @@
+"""What every family's format promises: released names are told apart, read in any precision, and written again."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from pixmend.errors import PixmendError
+from pixmend.models import VARIANTS, build
+from pixmend.weights.families import FORMATS, recognise
+
+SMALL = {
+    "edt": replace(VARIANTS["edt_t"], depths=(2,), tasks=("sr_x2", "dn_g25")),
+    "ipt": replace(VARIANTS["ipt"], num_layers=1),
+    "hat": replace(VARIANTS["hat_s"], depths=(2,)),
+    "restormer": replace(VARIANTS["restormer"], num_blocks=(1, 1, 1, 1), num_refinement_blocks=1),
+    "swinir": replace(VARIANTS["swinir_light"], depths=(2,)),
+    "edsr": VARIANTS["edsr_baseline"],
+    "rcan": replace(VARIANTS["rcan"], groups=2, blocks=2),
+    "han": replace(VARIANTS["han"], groups=2, blocks=2),
+    "rdn": replace(VARIANTS["rdn"], blocks=2),
+    "rrdbnet": replace(VARIANTS["rrdbnet"], blocks=2),
+    "rcdnet": replace(VARIANTS["rcdnet"], stages=3),
+}
+LAYOUTS = [(family, layout) for family, format_ in FORMATS.items() for layout in format_.LAYOUTS]
+
+
+def official(family, layout):
+    torch.manual_seed(0)
+    network = build(SMALL[family])
+    return network, FORMATS[family].to_official(network, layout)
+
+
+@pytest.mark.parametrize(("family", "layout"), LAYOUTS)
+def test_a_layout_is_recognised_and_read_as_what_it_was_written_from(family, layout):
+    network, tensors = official(family, layout)
+    assert recognise(tensors) == (family, layout)
+    assert FORMATS[family].config_of(tensors) == network.config
+    back = FORMATS[family].from_official(tensors)
+    assert back.keys() == network.state_dict().keys()
+    assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(("family", "layout"), LAYOUTS)
+def test_a_file_of_half_precision_is_the_same_network(family, layout, dtype):
+    network, tensors = official(family, layout)
+    halved = {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
+    assert FORMATS[family].config_of(halved) == network.config
+    assert FORMATS[family].from_official(halved).keys() == network.state_dict().keys()
+
+
+@pytest.mark.parametrize(("family", "layout"), LAYOUTS)
+def test_what_follows_from_the_configuration_may_be_missing_but_not_be_wrong(family, layout):
+    network, tensors = official(family, layout)
+    ours = FORMATS[family].from_official(tensors)
+    kept = {id(tensor) for tensor in ours.values()}
+    constants = [name for name, tensor in tensors.items() if id(tensor) not in kept]
+    missing = {name: tensor for name, tensor in tensors.items() if name not in constants}
+    assert FORMATS[family].config_of(missing) == network.config
+    assert FORMATS[family].from_official(missing).keys() == ours.keys()
+    for name in constants[:3]:
+        with pytest.raises(PixmendError):
+            FORMATS[family].from_official({**tensors, name: tensors[name] * 3 + 7})
+
+
+def test_families_do_not_take_each_others_names():
+    names = {family: list(official(family, FORMATS[family].LAYOUTS[0])[1]) for family in FORMATS}
+    for family, listed in names.items():
+        claims = [other for other, format_ in FORMATS.items() if format_.layout_of(listed) is not None]
+        assert claims == [family]
+    for (_, first), (_, second) in pairwise(names.items()):
+        assert set(first) != set(second)
