@@ -411,3 +411,11 @@ def test_two_views_go_in_and_one_picture_comes_out(colours: int) -> None:
     left, right = torch.rand(2, colours, 20, 30)
     result = Pipeline(TwoViews(), device="cpu")(torch.cat([left, right]))
     torch.testing.assert_close(result, (left + right) / 2)
+
+
+def test_a_chain_whose_channels_do_not_meet_is_refused() -> None:
+    class Views(TwoViews):
+        tasks = ("defocus_dual",)
+
+    with pytest.raises(PixmendError, match="6 channels go in and 3 come out: no chain"):
+        Pipeline(Views(), task=("defocus_dual", "defocus_dual"), device="cpu")

@@ -1,5 +1,6 @@
 """Networks by the names of their sizes."""
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -92,3 +93,23 @@ def test_building_on_the_meta_device_takes_no_memory(name):
     with torch.device("meta"):
         network = build(VARIANTS[name])
     assert all(tensor.is_meta for tensor in network.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("hat_s", {"task": "sr_x4"}, "sr_x4 enlarges 4 times, and the network 2"),
+        ("rrdbnet", {"task": "sr_x2"}, "sr_x2 enlarges 2 times, and the network 4"),
+        ("swinir_dn", {"task": "evil/\x1b[31m"}, "task: expected a name"),
+        ("swinir_light", {"scale": 2.0}, "cannot have scale 2.0"),
+        ("hat", {"depths": (64,) * 64}, "depths: expected 256 in all at most"),
+        ("rcdnet", {"stages": 64, "blocks": 64}, "residual_blocks: expected whole numbers"),
+        ("rcan", {"groups": 64, "blocks": 64}, "blocks_in_all: expected whole numbers"),
+        ("edt_t", {"tasks": (5,)}, "EDT has tasks like"),
+        ("ipt", {"tasks": (5,)}, "IPT has tasks like"),
+    ],
+)
+def test_what_no_network_of_a_family_can_be_is_refused_before_it_is_built(name, changes, message):
+    with pytest.raises(pm.PixmendError) as error:
+        dataclasses.replace(pm.models.VARIANTS[name], **changes)
+    assert message in str(error.value)

@@ -124,7 +124,7 @@ def test_loading_is_strict_and_names_the_first_difference(tmp_path, change, mess
         ({"depths": 3}, "does not fit this version"),
         ({"depths": []}, "depths: expected whole numbers from 1 to 64, got ()"),
         ({"window": [99991, 99989]}, "window: expected whole numbers from 1 to 64"),
-        ({"tasks": [1]}, "does not fit this version"),
+        ({"tasks": [1]}, "EDT has tasks like sr_x2"),
         ({"tasks": None}, "does not fit this version"),
         ({"drop_path": "much"}, "does not fit this version"),
         ({"upsampler": "crystal"}, "upsampler 'crystal'"),

@@ -72,3 +72,40 @@ def test_families_do_not_take_each_others_names():
         assert claims == [family]
     for (_, first), (_, second) in pairwise(names.items()):
         assert set(first) != set(second)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "again"),
+    [
+        ("edt", "head_sr_x2.0.weight", "heads.sr_x2.0.weight"),
+        ("ipt", "head.0.0.weight", "heads.sr_x2.0.weight"),
+    ],
+)
+def test_a_tensor_by_two_names_is_refused(family, name, again):
+    _, tensors = official(family, FORMATS[family].LAYOUTS[0])
+    with pytest.raises(PixmendError, match="holds this tensor twice, by two names"):
+        FORMATS[family].from_official({**tensors, again: tensors[name]})
+
+
+def test_only_the_bias_of_an_attention_may_be_zero_and_left_out():
+    _, tensors = official("ipt", "ipt")
+    bias = "body.encoder.layers.0.self_attn.out_proj.bias"
+    assert bias not in FORMATS["ipt"].from_official({**tensors, bias: torch.zeros(576)})
+    invented = "body.elsewhere_attn.out_proj.bias"
+    assert invented in FORMATS["ipt"].from_official({**tensors, invented: torch.zeros(576)})
+    with pytest.raises(PixmendError, match="is not the bias of that attention"):
+        FORMATS["ipt"].from_official({**tensors, bias: torch.zeros(5)})
+
+
+@pytest.mark.parametrize("shape", [(5, 144, 144), (3, 144, 144), (0, 144, 144)])
+def test_a_mask_of_no_square_is_refused(shape):
+    _, tensors = official("edt", "edt")
+    masks = {name: torch.zeros(shape) for name in tensors if "attn_mask" in name}
+    with pytest.raises(PixmendError, match="mask"):
+        FORMATS["edt"].from_official({**tensors, **masks})
+
+
+def test_a_mean_that_is_no_floats_is_refused():
+    _, tensors = official("rcan", "rcan")
+    with pytest.raises(PixmendError, match="sub_mean: expected floats, got torch.int16"):
+        FORMATS["rcan"].config_of({**tensors, "sub_mean.bias": torch.zeros(3, dtype=torch.int16)})

@@ -4,6 +4,7 @@ import json
 import os
 from argparse import Namespace
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +180,26 @@ def test_a_checkpoint_that_holds_itself_is_refused(tmp_path):
 def test_a_file_without_a_state_dict_says_what_it_holds(tmp_path, content):
     with pytest.raises(pm.PixmendError, match="file.pth: expected a state dict of tensors, got"):
         read(saved(tmp_path, content))
+
+
+def test_files_can_be_read_by_many_threads_at_once(tmp_path):
+    path = tmp_path / "net.pth"
+    torch.save({"params": {"a": torch.ones(3)}, "args": Namespace(lr=1e-4)}, path)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(read, [path] * 64))
+    assert all(torch.equal(checkpoint.tensors["a"], torch.ones(3)) for checkpoint in found)
+
+
+def test_an_empty_dictionary_is_passed_over_for_the_full_one(tmp_path):
+    torch.save({"params_ema": {}, "params": {"a": torch.ones(3)}}, tmp_path / "net.pth")
+    assert read(tmp_path / "net.pth").wrapped == ("params",)
+
+
+def test_a_folder_is_called_one(tmp_path):
+    with pytest.raises(pm.PixmendError, match="is a folder, not a file"):
+        read(tmp_path)
+
+
+def test_a_name_that_no_system_takes_is_one_line():
+    with pytest.raises(pm.PixmendError, match="cannot be read"):
+        read(Path("x" * 5000 + ".pth"))

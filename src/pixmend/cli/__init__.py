@@ -9,6 +9,7 @@ from pixmend.cli import evaluate, models, restore, train
 from pixmend.errors import PixmendError
 
 _INTERRUPTED = 130
+_LONGEST = 2000
 
 app = typer.Typer(
     name="pixmend",
@@ -54,8 +55,15 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         code, message = _explain(error)
-        typer.echo(f"pixmend: {' '.join(message.split())}", err=True)
+        typer.echo(f"pixmend: {_plain(message)}", err=True)
     return code if isinstance(code, int) else 0
+
+
+def _plain(message: str) -> str:
+    """One line of ordinary length that a terminal prints and does not obey, whatever a stranger's file is called."""
+    line = " ".join(message.split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def _explain(error: Exception | KeyboardInterrupt) -> tuple[int, str]:

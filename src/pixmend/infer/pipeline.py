@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -58,6 +59,9 @@ class Pipeline:
             raise PixmendError("task: expected one or more names, got ()")
         model.float().to(self.device).eval()
         self.networks = tuple(model.select(name) for name in tasks)
+        for first, second in pairwise(self.networks):
+            if first.out_channels != second.in_channels:
+                raise PixmendError(f"{second.in_channels} channels go in and {first.out_channels} come out: no chain")
         self.precision = precision
         self.tile = tile
         self.max_memory = max_memory

@@ -88,8 +88,8 @@ def create(
     Raises:
         PixmendError: no such variant, no such task, or an option that this network does not have.
     """
-    if name not in VARIANTS:
-        raise PixmendError(f"no network is called {name!r}: {nearest(name, VARIANTS)}")
+    if not isinstance(name, str) or name not in VARIANTS:
+        raise PixmendError(f"no network is called {name!r}: {nearest(str(name), VARIANTS)}")
     if isinstance(tasks, str):
         raise PixmendError(f"tasks is a tuple of names, got the text {tasks!r}")
     config = VARIANTS[name]

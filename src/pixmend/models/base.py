@@ -3,11 +3,14 @@
 B batch, C channels, H and W height and width in pixels, s scale. Pictures are RGB float in [0, 1].
 """
 
+import re
+
 import torch
 from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
 from pixmend.layers.tiles import place_tiles, tiled
+from pixmend.tasks import scale_of
 
 WINDOW_OVERLAP = 20
 """Least overlap of the windows that a network of fixed size sees of a larger picture, at most half a window.
@@ -16,6 +19,8 @@ Measured on a small IPT: from 20 on, blended windows score no less and leave no 
 pixels of which the inner half is averaged, the official plan, which computes nearly five times as many
 (``benchmarks/ipt_windows.py``).
 """
+
+_TASK = re.compile(r"[a-z][A-Za-z0-9_]{0,31}", re.ASCII)
 
 
 class Restorer(nn.Module):
@@ -115,6 +120,22 @@ def check_sizes(family: str, *, most: int = 4096, **sizes: object) -> None:
         values = value if isinstance(value, tuple) else (value,)
         if not 0 < len(values) <= 64 or not all(type(size) is int and 1 <= size <= most for size in values):
             raise PixmendError(f"{family}: {name}: expected whole numbers from 1 to {most}, got {value!r}")
+        if len(values) > 1 and sum(values) > 4 * most:
+            raise PixmendError(f"{family}: {name}: expected {4 * most} in all at most, got {sum(values)}")
+
+
+def check_purpose(family: str, task: object, *, scale: int) -> None:
+    """The name of a task from a file, which is None or one that fits the network's scale.
+
+    Raises:
+        PixmendError: no such name, or one of another scale.
+    """
+    if task is None:
+        return
+    if not isinstance(task, str) or not _TASK.fullmatch(task):
+        raise PixmendError(f"{family}: task: expected a name such as sr_x4, dn_g25, deblur, got {task!r}")
+    if scale_of(task) != scale:
+        raise PixmendError(f"{family}: task: {task} enlarges {scale_of(task)} times, and the network {scale}")
 
 
 def extend_to_multiple(x: Tensor, multiple: int) -> Tensor:

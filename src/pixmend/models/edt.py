@@ -49,10 +49,10 @@ class EDTConfig:
 
     def __post_init__(self) -> None:
         for task in self.tasks:
-            if not TASK.fullmatch(task):
+            if not isinstance(task, str) or not TASK.fullmatch(task):
                 raise PixmendError(f"EDT has tasks like sr_x2, dn_g25, dr_L, not {task!r}")
-        if not self.tasks or len(set(self.tasks)) != len(self.tasks):
-            raise PixmendError(f"EDT needs one or more different tasks, got {self.tasks}")
+        if not 0 < len(self.tasks) <= 64 or len(set(self.tasks)) != len(self.tasks):
+            raise PixmendError(f"EDT needs from 1 to 64 different tasks, got {self.tasks[:8]}")
         check_sizes("EDT", features=self.features, dim=self.dim, num_heads=self.num_heads, mlp_ratio=self.mlp_ratio)
         check_sizes("EDT", most=64, depths=self.depths, window=self.window)
         if len(self.window) != 2:

@@ -36,6 +36,7 @@ class HANConfig:
     def __post_init__(self) -> None:
         check_sizes("HAN", features=self.features)
         check_sizes("HAN", most=64, groups=self.groups, blocks=self.blocks)
+        check_sizes("HAN", most=1024, blocks_in_all=self.groups * self.blocks)
         check_sizes("HAN", most=self.features, reduction=self.reduction)
         if type(self.scale) is not int or self.scale not in SCALES:
             raise PixmendError(f"HAN enlarges 2, 3, 4 or 8 times, not {self.scale!r}")

@@ -2,7 +2,7 @@
 
 Chen, Wang, Zhou, Qiao, Dong: Activating More Pixels in Image Super-Resolution Transformer (2205.04437, CVPR 2023), and
 Chen et al.: HAT, Hybrid Attention Transformer for Image Restoration (2309.05239). Written from the papers; names are
-those of the released weights (XPixelGroup/HAT, MIT), Real-HAT's too.
+those of the released weights (XPixelGroup/HAT, Apache-2.0), Real-HAT's too.
 
 B batch, C channels, H and W height and width in input pixels, s the scale, M the window's side, M_o the overlapping
 window's.
@@ -31,7 +31,7 @@ from pixmend.layers.window import (
     relative_index,
     shift_masks,
 )
-from pixmend.models.base import Restorer, check_sizes
+from pixmend.models.base import Restorer, check_purpose, check_sizes
 
 MEAN = (0.4488, 0.4371, 0.4040)
 """Of DIV2K."""
@@ -76,8 +76,7 @@ class HATConfig:
             raise PixmendError(f"HAT enlarges 2, 3, 4 or 8 times, not {self.scale!r}")
         if not isinstance(self.drop_path, int | float) or not 0 <= self.drop_path < 1:
             raise PixmendError(f"HAT: drop_path: expected a number from 0 to 1, got {self.drop_path!r}")
-        if self.task is not None and (not isinstance(self.task, str) or not self.task):
-            raise PixmendError(f"HAT: task: expected a name, got {self.task!r}")
+        check_purpose("HAT", self.task, scale=self.scale)
 
 
 _BASE = HATConfig()

@@ -36,7 +36,7 @@ def scale_of(task: str) -> int:
     Raises:
         PixmendError: not the name of a task that IPT can have.
     """
-    match = TASK.fullmatch(task)
+    match = TASK.fullmatch(task) if isinstance(task, str) else None
     if match is None:
         raise PixmendError(f"IPT has tasks like sr_x2, dn_g30, dr, not {task!r}")
     return int(match["scale"] or 1)

@@ -35,6 +35,7 @@ class RCANConfig:
     def __post_init__(self) -> None:
         check_sizes("RCAN", features=self.features)
         check_sizes("RCAN", most=64, groups=self.groups, blocks=self.blocks)
+        check_sizes("RCAN", most=1024, blocks_in_all=self.groups * self.blocks)
         check_sizes("RCAN", most=self.features, reduction=self.reduction)
         if type(self.scale) is not int or self.scale not in SCALES:
             raise PixmendError(f"RCAN enlarges 2, 3, 4 or 8 times, not {self.scale!r}")

@@ -43,6 +43,7 @@ class RCDNetConfig:
     def __post_init__(self) -> None:
         check_sizes("RCDNet", most=64, stages=self.stages, blocks=self.blocks, kernel=self.kernel)
         check_sizes("RCDNet", most=1024, maps=self.maps, dual=self.dual)
+        check_sizes("RCDNet", most=512, residual_blocks=self.stages * self.blocks)
         if self.stages < SHARED + 2 or self.kernel % 2 == 0:
             raise PixmendError(
                 f"RCDNet has {SHARED + 2} or more stages and an odd kernel, not {self.stages} and {self.kernel}"

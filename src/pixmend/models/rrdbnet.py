@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
 from pixmend.layers.conv import conv3x3
-from pixmend.models.base import Restorer, check_sizes
+from pixmend.models.base import Restorer, check_purpose, check_sizes
 
 SLOPE = 0.2
 """Of the leaky ReLU."""
@@ -48,8 +48,7 @@ class RRDBNetConfig:
         if type(self.scale) is not int or self.scale not in scales:
             listed = ", ".join(map(str, scales))
             raise PixmendError(f"RRDBNet: scale: {self.steps} steps reach {listed}, not {self.scale!r}")
-        if self.task is not None and (not isinstance(self.task, str) or not self.task):
-            raise PixmendError(f"RRDBNet: task: expected a name, got {self.task!r}")
+        check_purpose("RRDBNet", self.task, scale=self.scale)
 
     @property
     def unshuffle(self) -> int:

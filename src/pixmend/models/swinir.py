@@ -19,7 +19,7 @@ from pixmend.layers.conv import PixelShuffleUpsampler, conv3x3
 from pixmend.layers.drop_path import DropPath
 from pixmend.layers.mlp import Mlp
 from pixmend.layers.window import WindowAttention, relative_index, shift_masks
-from pixmend.models.base import Restorer, check_sizes
+from pixmend.models.base import Restorer, check_purpose, check_sizes
 
 MEAN = (0.4488, 0.4371, 0.4040)
 """Of DIV2K; only colour pictures are moved to it."""
@@ -60,14 +60,17 @@ class SwinIRConfig:
             raise PixmendError(f"SwinIR: dim {self.dim} does not divide into {self.num_heads} heads")
         if type(self.three_convs) is not bool or (self.three_convs and self.dim < 4):
             raise PixmendError(f"SwinIR: dim {self.dim} cannot have three_convs {self.three_convs!r}")
-        if self.upsampler not in get_args(Upsampler) or self.scale not in SCALES[self.upsampler]:
+        if (
+            self.upsampler not in get_args(Upsampler)
+            or self.scale not in SCALES[self.upsampler]
+            or type(self.scale) is not int
+        ):
             raise PixmendError(f"SwinIR: upsampler {self.upsampler!r} cannot have scale {self.scale!r}")
         if self.value_range not in (1, 255):
             raise PixmendError(f"SwinIR: value_range: expected 1 or 255, got {self.value_range!r}")
         if not isinstance(self.drop_path, int | float) or not 0 <= self.drop_path < 1:
             raise PixmendError(f"SwinIR: drop_path: expected a number from 0 to 1, got {self.drop_path!r}")
-        if self.task is not None and (not isinstance(self.task, str) or not self.task):
-            raise PixmendError(f"SwinIR: task: expected a name, got {self.task!r}")
+        check_purpose("SwinIR", self.task, scale=self.scale)
 
 
 _BASE = SwinIRConfig()

@@ -54,7 +54,7 @@ def write_official(path: Path, opened: Opened, *, layout: str | None = None) -> 
     from pixmend.weights import network_of
 
     format_ = FORMATS[opened.family]
-    layout = layout or format_.LAYOUTS[0]
+    layout = layout or opened.layout or format_.LAYOUTS[0]
     if layout not in format_.LAYOUTS:
         raise PixmendError(f"{opened.family} has no layout {layout!r}: {nearest(layout, format_.LAYOUTS)}")
     tensors = {name: t.detach().contiguous() for name, t in format_.to_official(network_of(opened), layout).items()}

@@ -59,6 +59,8 @@ def open_weights(source: str | Path | bytes) -> Opened:
     Raises:
         PixmendError: no such weights, an unsafe or damaged file, an unknown family, or tensors that do not fit.
     """
+    if not isinstance(source, str | Path | bytes):
+        raise PixmendError(f"expected the name, path or bytes of weights, got {type(source).__name__}")
     found = source if isinstance(source, bytes) else find(source)
     where = "these bytes" if isinstance(found, bytes) else str(found)
     checkpoint = read(found)

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import re
+import threading
 import zipfile
 from argparse import Namespace
 from pathlib import Path
@@ -39,6 +40,9 @@ HARMLESS = [
 _GLOBAL = re.compile(r"GLOBAL ([\w.]{1,80})\b")
 """How torch says what a file wanted to make that is no tensor."""
 
+_ALLOWING = threading.Lock()
+"""What may be unpickled is a setting of the whole process: one file at a time."""
+
 EXPANDED = 2**26
 """Bytes up to which a tensor may repeat fewer values than it has."""
 
@@ -65,9 +69,13 @@ def read(source: Path | bytes) -> Checkpoint:
         PixmendError: missing, empty, damaged, or not a checkpoint of tensors alone.
     """
     where = "these bytes" if isinstance(source, bytes) else str(source)
-    if isinstance(source, Path) and not source.is_file():
-        raise PixmendError(f"{where}: no such file")
-    start = _start(source)
+    try:
+        if isinstance(source, Path) and not source.is_file():
+            what = "is a folder, not a file" if source.is_dir() else "no such file"
+            raise PixmendError(f"{where}: {what}")
+        start = _start(source)
+    except OSError as error:
+        raise PixmendError(f"{where[:200]}: cannot be read: {error.strerror or error}") from error
     if not start:
         raise PixmendError(f"{where}: the file is empty")
     if start[SAFETENSORS_HEADER : SAFETENSORS_HEADER + 1] == b"{":
@@ -131,7 +139,7 @@ def _unpickled(source: Path | bytes) -> Any:
 
 def _read_pickled(source: Path | bytes, where: str) -> Checkpoint:
     try:
-        with torch.serialization.safe_globals(HARMLESS):
+        with _ALLOWING, torch.serialization.safe_globals(HARMLESS):
             found = _unpickled(source)
     except pickle.UnpicklingError as error:
         code = _GLOBAL.search(str(error))
@@ -143,7 +151,7 @@ def _read_pickled(source: Path | bytes, where: str) -> Checkpoint:
         raise PixmendError(f"{where}: not a checkpoint, or a damaged one") from error
     wrapped: tuple[str, ...] = ()
     for _ in WRAPPERS:  # at most so deep: a dictionary may hold itself
-        inner = [key for key in WRAPPERS if isinstance(found, dict) and isinstance(found.get(key), dict)]
+        inner = [key for key in WRAPPERS if isinstance(found, dict) and isinstance(found.get(key), dict) and found[key]]
         if inner:
             found, wrapped = found[inner[0]], (*wrapped, inner[0])
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):

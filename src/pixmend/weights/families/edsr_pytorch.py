@@ -114,6 +114,9 @@ def _affine(tensors: Mapping[str, Tensor], name: str, offset: Tensor) -> tuple[T
     """
     identity = torch.eye(3, dtype=torch.float64)
     weight, bias = (tensors.get(f"{name}.{leaf}") for leaf in ("weight", "bias"))
+    for held in (weight, bias):
+        if held is not None and not held.is_floating_point():
+            raise PixmendError(f"{name}: expected floats, got {held.dtype}")
     weight = identity[..., None, None] if weight is None or weight.is_meta else weight.double()
     bias = offset if bias is None or bias.is_meta else bias.double()
     if weight.shape != (3, 3, 1, 1) or bias.shape != (3,):

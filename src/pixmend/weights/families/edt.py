@@ -10,7 +10,7 @@ from torch import Tensor
 from pixmend.errors import PixmendError
 from pixmend.layers.window import Window, shift_mask
 from pixmend.models.edt import EDT, EDTConfig, crosswise, half
-from pixmend.weights.families.tensors import shape_of, without
+from pixmend.weights.families.tensors import shape_of, unique, without
 
 LAYOUTS = ("edt",)
 BRANCH = re.compile(r"^(head|tail)_((?:sr|dn|dr)_\w+)\.")
@@ -75,7 +75,7 @@ def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     names = [name for name in tensors if MASK.search(name)]
     masks = _masks(_masked_size(tensors[names[0]])) if names else {}
     kept = without(tensors, {name: masks[name[-1]] for name in names})
-    return {BRANCH.sub(r"\1s.\2.", name): tensor for name, tensor in kept.items()}
+    return unique((BRANCH.sub(r"\1s.\2.", name), tensor) for name, tensor in kept.items())
 
 
 def to_official(edt: EDT, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
@@ -93,7 +93,10 @@ def to_official(edt: EDT, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
 
 def _masked_size(mask: Tensor) -> int:
     """Side of the square feature map that a mask (windows, N, N) was made for."""
-    return math.isqrt(mask.shape[0] * mask.shape[-1])
+    size = math.isqrt(mask.shape[0] * mask.shape[-1])
+    if not size or size**2 != mask.shape[0] * mask.shape[-1] or size % math.lcm(*WINDOW):
+        raise PixmendError(f"a shift mask of shape {tuple(mask.shape)} is of no square feature map")
+    return size
 
 
 def _masks(size: int, window: Window = WINDOW) -> dict[str, Tensor]:

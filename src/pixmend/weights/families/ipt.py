@@ -16,10 +16,11 @@ from torch import Tensor
 from pixmend.errors import PixmendError
 from pixmend.layers.conv import STEPS
 from pixmend.models.ipt import IPT, MEAN, TASKS, IPTConfig, scale_of
-from pixmend.weights.families.tensors import counts, mean_shift, shape_of, without
+from pixmend.weights.families.tensors import counts, mean_shift, shape_of, unique, without
 
 LAYOUTS = ("ipt",)
-BRANCH = re.compile(r"(head|tail)\.(\d{1,3})\.")
+BRANCH = re.compile(r"(head|tail)\.(0|[1-9]\d{0,2})\.")
+ATTENTION_BIAS = re.compile(r"body\.(?:en|de)coder\.layers\.\d+\.(?:self|multihead)_attn\.out_proj\.bias")
 """A head or tail in a released file, ``head.0.``, which is ``heads.sr_x2.`` here."""
 OUR_BRANCH = re.compile(r"(head|tail)s\.(\w+)\.")
 QUERIES = "body.query_embed.weight"
@@ -70,11 +71,13 @@ def from_official(tensors: Mapping[str, Tensor], *, tasks: tuple[str, ...] | Non
     """
     branches = _branches(tensors, tasks)
     kept = without(_without_biases(tensors), _constants(shape_of(tensors, POSITIONS, rank=2)[0]))
-    ours = {}
-    for name, tensor in kept.items():
+
+    def renamed(name: str) -> str:
         branch = BRANCH.match(name)
         task = branches.get(int(branch[2])) if branch else None
-        ours[BRANCH.sub(rf"\1s.{task}.", name, count=1) if task else name] = tensor
+        return BRANCH.sub(rf"\1s.{task}.", name, count=1) if task else name
+
+    ours = unique((renamed(name), tensor) for name, tensor in kept.items())
     ours[QUERIES] = _rows(ours[QUERIES], _query_rows(tensors, tuple(branches)))
     return ours
 
@@ -168,8 +171,11 @@ def _rows(queries: Tensor, rows: list[int]) -> Tensor:
 
 def _without_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Without the biases of zero that an attention saved by torch 1.5 to 1.8 can have though it was made with none."""
-    biases = [name for name in tensors if name.endswith("_attn.out_proj.bias")]
+    biases = [name for name in tensors if ATTENTION_BIAS.fullmatch(name)]
     for name in biases:
+        weight = tensors.get(name.removesuffix("bias") + "weight")
+        if weight is None or tensors[name].shape != weight.shape[:1]:
+            raise PixmendError(f"{name}: is not the bias of that attention")
         if not tensors[name].is_meta and tensors[name].any():
             raise PixmendError(f"{name}: is not zero, and no attention of a released IPT has a bias")
     return {name: tensor for name, tensor in tensors.items() if name not in biases}

@@ -5,7 +5,7 @@ where they are there, they must be what they follow to, or the file is of anothe
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -30,6 +30,20 @@ def counts(names: Mapping[str, Tensor], pattern: str) -> int:
     """How many different numbers the one group of the pattern takes at the beginning of the names."""
     found = re.compile(pattern)
     return len({match[1] for name in names if (match := found.match(name))})
+
+
+def unique(named: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors by their new names.
+
+    Raises:
+        PixmendError: two of them have one name.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in named:
+        if name in found:
+            raise PixmendError(f"{name}: the file holds this tensor twice, by two names")
+        found[name] = tensor
+    return found
 
 
 def without(tensors: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
