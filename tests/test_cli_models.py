@@ -16,6 +16,7 @@ import small
 from pixmend.cli import run
 from pixmend.models import VARIANTS
 from pixmend.weights import catalog, write_weights
+from pixmend.weights.importing import keep
 
 
 @pytest.fixture
@@ -322,6 +323,17 @@ def test_import_refuses_the_name_of_other_weights_than_the_checksums(refused, fo
     entry(sha256=sha256(hat(folder / "mine.pth").read_bytes()))
     message = refused("import", "mine.pth", "--as", "hat.sr_x4_imagenet")
     assert message == "mine.pth: is no hat.sr_x4_imagenet: it is hat.sr_x4, which its sha256 says"
+
+
+def test_import_never_replaces_another_file(folder):
+    (folder / "first").mkdir()
+    small.released(folder / "first" / "mine.pth", small.SMALL["restormer"])
+    target = folder / "kept.pth"
+    keep(folder / "first" / "mine.pth", target)
+    assert keep(folder / "first" / "mine.pth", target) == target
+    small.released(folder / "other.pth", small.SMALL["rcdnet"])
+    with pytest.raises(pm.PixmendError, match="another file of this name is kept already"):
+        keep(folder / "other.pth", target)
 
 
 def test_import_is_not_for_what_pixmend_wrote(refused, folder):

@@ -57,8 +57,10 @@ def keep(file: Path, target: Path) -> Path:
     """Copy the file whole or not at all.
 
     Raises:
-        PixmendError: the folder cannot be written, or the disk is full.
+        PixmendError: another file is there already, the folder cannot be written, or the disk is full.
     """
+    if target.is_file() and sha256_of(target) != sha256_of(file):
+        raise PixmendError(f"{target}: another file of this name is kept already: move it away first")
     part = files.beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
