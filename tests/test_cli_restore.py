@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import pixmend
+import small
 from pixmend import cli
 from pixmend.errors import PixmendError
 from pixmend.image import read_image, read_picture
@@ -320,6 +321,15 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(
 
     monkeypatch.setattr("os.fsync", full)
     assert "photo_x2.png: cannot be written: No space left on device" in refuse("photo.png")
+
+
+def test_weights_that_give_no_picture_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("RGB").save(tmp_path / "photo.png")
+    tensors = small.official(small.SMALL["rrdbnet"])
+    torch.save({name: tensor.detach() * float("nan") for name, tensor in tensors.items()}, tmp_path / "mine.pth")
+    assert cli.run(["restore", "--model", str(tmp_path / "mine.pth"), str(tmp_path / "photo.png")]) == 1
+    assert f"{tmp_path / 'mine.pth'}: the network gave values that are not finite" in capsys.readouterr().err
+    assert files(tmp_path) == ["mine.pth", "photo.png"]
 
 
 # Bad options

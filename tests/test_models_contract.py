@@ -1,40 +1,23 @@
 """What every network promises, asked of every variant: at full size on the meta device, in small with values."""
 
-import hashlib
 import json
-from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import pinned
 import pixmend as pm
-from pixmend.models import VARIANTS, Config, MultiTask, Restorer, build
+from pixmend.models import VARIANTS, MultiTask, Restorer, build
+from small import few
 
-PINNED = json.loads((Path(__file__).with_name("data") / "state_dicts.json").read_text())
-"""The state dict of every variant, as ``tools/pin_names.py`` wrote it: a change breaks the files of users."""
-
-FEWER = {
-    "depths": (2, 2),
-    "num_layers": 1,
-    "num_blocks": (1, 1, 1, 1),
-    "num_refinement_blocks": 1,
-    "groups": 2,
-    "blocks": 2,
-    "stages": 3,
+PINNED = json.loads(pinned.FILE.read_text())
+NARROW = {
+    "edsr": {"features": 16},
+    "ipt": {"features": 16, "num_heads": 2},
+    "ipt_4": {"features": 16, "num_heads": 2},
 }
-"""Fewer of what repeats; widths stay, so that nothing else about the variant changes."""
-SLIMMER = {"features": 16, "num_layers": 1, "num_heads": 2}
-
-
-def small(name: str) -> Config:
-    """The variant with fewer blocks, and narrow where it is an EDSR or an IPT, whose blocks are wide."""
-    config = VARIANTS[name]
-    changes = {field.name: FEWER[field.name] for field in fields(config) if field.name in FEWER}
-    if name in ("ipt", "ipt_4", "edsr"):
-        changes |= {key: value for key, value in SLIMMER.items() if key in config.__dataclass_fields__}
-    return replace(config, **changes)
+"""Those whose blocks are wide."""
 
 
 def singles(network: nn.Module) -> list[Restorer]:
@@ -45,7 +28,7 @@ def singles(network: nn.Module) -> list[Restorer]:
 def stirred(name: str) -> nn.Module:
     """A small network none of whose parts is without effect, as gates that training opens are, and dead units."""
     torch.manual_seed(0)
-    network = build(small(name))
+    network = build(few(name, **NARROW.get(name, {})))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.02 * (torch.randn_like(parameter) if parameter.dim() > 1 else 1 + torch.rand_like(parameter))
@@ -82,15 +65,7 @@ def test_the_full_size_goes_through_shapes_without_values(name):
 def test_state_dict_names_are_pinned(name):
     with torch.device("meta"):
         network = build(VARIANTS[name])
-    assert described(network) == PINNED[name]
-
-
-def described(network: nn.Module) -> dict[str, int | str]:
-    """How many entries and parameters a state dict has, and the digest of its names and shapes in order."""
-    lines = [f"{name} {tuple(tensor.shape)}" for name, tensor in network.state_dict().items()]
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-    return {"entries": len(lines), "parameters": parameters, "names": digest}
+    assert pinned.described(network) == PINNED[name]
 
 
 @pytest.mark.parametrize("name", VARIANTS)

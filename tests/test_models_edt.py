@@ -6,66 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pixmend as pm
-import seeded
-from pixmend.models import EDT, VARIANTS, build
+import small
+from pixmend.models import build
 from pixmend.models.edt import EDTConfig
-from pixmend.weights.families.edt import config_of, from_official, to_official
 
 TINY = EDTConfig(tasks=("sr_x2", "sr_x3", "sr_x4", "dn_g25", "dr_L"), features=4, dim=8, depths=(2,), num_heads=2)
-
-FILES = {
-    "edt/SRx2_EDTT_Div2kFlickr2K": "edt_t",
-    "edt/SRx2_EDTS_Div2kFlickr2K": "edt_s",
-    "edt/SRx2_EDTL_Div2kFlickr2K": "edt_l",
-    "edt/SRx2x3x4_EDTT_ImageNet200K": "edt_t",
-    "edt/SRx2x3DNg15_EDTB_ImageNet200K": "edt_b",
-    "edt/DNg15g25g50_EDTB_ImageNet200K": "edt_b",
-    "edt/DNg15_EDTBSF_D4": "edt_b_sf",
-    "edt/DRlshs_EDTB_ImageNet200K": "edt_b",
-}
-
-
-def official(file: str) -> EDT:
-    weights = seeded.weights(file)
-    network = build(config_of(weights))
-    network.load_state_dict(from_official(weights))
-    return network.eval()
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        "edt/SRx2_EDTT_Div2kFlickr2K",
-        "edt/SRx2x3x4_EDTT_ImageNet200K",
-        "edt/DRlshs_EDTB_ImageNet200K",
-        "edt/DNg15g25g50_EDTB_ImageNet200K",
-    ],
-)
-def test_outputs_agree_with_the_official_network(file):
-    network, vectors = official(file), seeded.vectors(file)
-    assert {task for _, task, _ in vectors} == set(network.tasks)
-    for x, task, golden in vectors:
-        with torch.inference_mode():
-            assert seeded.error(network(x, task=task), golden) < seeded.TOLERANCE
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_the_configuration_is_read_off_the_tensors(file):
-    tensors = {name: torch.empty(shape, device="meta") for name, shape in seeded.shapes(file).items()}
-    variant, found = VARIANTS[FILES[file]], config_of(tensors)
-    # The jointly trained T file says pixelshuffledirect in its fine-tunes and pixelshuffle itself.
-    upsampler = found.upsampler if file == "edt/SRx2x3x4_EDTT_ImageNet200K" else variant.upsampler
-    assert found == replace(variant, tasks=found.tasks, upsampler=upsampler)
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_names_shapes_and_counts_are_the_official_ones(file):
-    tensors = {name: torch.empty(shape, device="meta") for name, shape in seeded.shapes(file).items()}
-    with torch.device("meta"):
-        network = build(config_of(tensors))
-    assert sum(parameter.numel() for parameter in network.parameters()) == seeded.manifest(file)["params"]
-    ours = {name: tuple(tensor.shape) for name, tensor in to_official(network).items()}
-    assert ours == seeded.shapes(file)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +38,7 @@ def test_parameter_counts_are_those_of_the_published_sizes(name, tasks, count):
 
 
 def test_official_names_and_back_lose_nothing():
-    network = build(TINY)
-    back = from_official(to_official(network))
-    assert back.keys() == network.state_dict().keys()
-    assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())
+    small.there_and_back(TINY)
 
 
 @settings(max_examples=30, deadline=None)

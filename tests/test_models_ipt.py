@@ -7,16 +7,12 @@ from torch import Tensor, nn
 
 import pixmend as pm
 import seeded
-from pixmend.models.ipt import IPT, MEAN, TASKS, VARIANTS, IPTConfig
-from pixmend.weights.families.ipt import LAYOUTS, config_of, from_official, layout_of, select_tasks, to_official
+import small
+from pixmend.models.base import DIV2K
+from pixmend.models.ipt import IPT, TASKS, VARIANTS, IPTConfig
+from pixmend.weights.families.ipt import config_of, from_official, layout_of, select_tasks, to_official
 
 TINY = IPTConfig(tasks=TASKS, features=4, patch=6, num_heads=3, num_layers=2, mlp_ratio=2, size=30)
-
-FILES = {
-    "ipt/IPT_pretrain": TASKS,
-    "ipt/IPT_sr2": ("sr_x2",),
-    "ipt/IPT_sr4": ("sr_x4",),
-}
 
 
 def meta(file: str) -> dict[str, Tensor]:
@@ -116,24 +112,6 @@ def test_outputs_agree_with_a_plain_composition_of_torch_modules(task):
         torch.testing.assert_close(network(x, task=task), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_the_configuration_is_read_off_the_tensors(file):
-    assert layout_of(seeded.shapes(file)) == LAYOUTS[0]
-    assert config_of(meta(file)) == replace(VARIANTS["ipt"], tasks=FILES[file])
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_names_shapes_and_counts_are_the_official_ones(file):
-    tensors = meta(file)
-    with torch.device("meta"):
-        network = IPT(config_of(tensors))
-    mean_shifts = 2 * (9 + 3)  # which the official class counts, too
-    assert parameters(network.config) + mean_shifts == seeded.manifest(file)["params"]
-    ours = {name: tuple(tensor.shape) for name, tensor in to_official(network).items()}
-    assert ours == seeded.shapes(file)
-    assert from_official(tensors).keys() == network.state_dict().keys()
-
-
 @pytest.mark.parametrize(
     ("name", "tasks", "millions"),
     [
@@ -150,23 +128,7 @@ def test_parameter_counts_are_those_of_the_published_sizes(name, tasks, millions
 
 
 def test_official_names_and_back_lose_nothing():
-    network = IPT(TINY)
-    back = from_official(to_official(network))
-    assert back.keys() == network.state_dict().keys()
-    assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())
-
-
-def test_tensors_are_renamed_and_not_copied():
-    tensors = official(TINY)
-    held = {tensor.data_ptr() for tensor in tensors.values()}
-    assert all(tensor.data_ptr() in held for tensor in from_official(tensors).values())
-
-
-def test_a_file_without_what_follows_from_its_configuration_loads():
-    tensors = official(TINY)
-    constants = ("sub_mean.", "add_mean.", "body.position_encoding.position_ids")
-    stripped = {name: tensor for name, tensor in tensors.items() if not name.startswith(constants)}
-    assert from_official(stripped).keys() == from_official(tensors).keys() == IPT(TINY).state_dict().keys()
+    small.there_and_back(TINY)
 
 
 @pytest.mark.parametrize("name", ["sub_mean.bias", "add_mean.weight", "body.position_encoding.position_ids"])
@@ -321,7 +283,7 @@ def test_the_tokens_of_the_contrastive_loss_come_with_the_same_picture():
     with torch.inference_mode():
         picture, tokens = branch.with_tokens(x)
         torch.testing.assert_close(picture, branch(x))
-        assert torch.equal(tokens, branch.encode((x - torch.tensor(MEAN).view(3, 1, 1)) * 255)[0])
+        assert torch.equal(tokens, branch.encode((x - torch.tensor(DIV2K).view(3, 1, 1)) * 255)[0])
     assert tokens.shape == (2, 25, 144)
 
 

@@ -4,44 +4,11 @@ import pytest
 import torch
 
 import pixmend as pm
-import seeded
+import small
 from pixmend.models.rcdnet import VARIANTS, RCDNet, RCDNetConfig
-from pixmend.weights.families.rcdnet import LAYOUTS, config_of, from_official, layout_of, to_official
+from pixmend.weights.families.rcdnet import config_of, from_official, layout_of, to_official
 
 TINY = RCDNetConfig(stages=4, maps=5, dual=3, blocks=2, kernel=5)
-FILE = "rcdnet/RCDNet_rain100L"
-
-
-def meta(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
-    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-
-
-def official() -> RCDNet:
-    weights = seeded.weights(FILE)
-    network = RCDNet(config_of(weights))
-    network.load_state_dict(from_official(weights))
-    return network.eval()
-
-
-def test_outputs_agree_with_the_official_network():
-    network = official()
-    for x, _, golden in seeded.vectors(FILE):
-        with torch.inference_mode():
-            assert seeded.error(network(x), golden) < seeded.TOLERANCE
-
-
-def test_layout_and_configuration_are_read_off_the_tensors():
-    tensors = meta(seeded.shapes(FILE))
-    assert layout_of(tensors) == LAYOUTS[0]
-    assert config_of(tensors) == VARIANTS["rcdnet"]
-    assert RCDNet(TINY).tasks == ("dr",)
-
-
-def test_names_shapes_and_counts_are_the_official_ones():
-    with torch.device("meta"):
-        network = RCDNet(VARIANTS["rcdnet"])
-    assert sum(parameter.numel() for parameter in network.parameters()) == 3_166_355 == seeded.manifest(FILE)["params"]
-    assert {name: tuple(tensor.shape) for name, tensor in to_official(network).items()} == seeded.shapes(FILE)
 
 
 def test_the_parameters_that_compute_are_as_many_as_published():
@@ -53,11 +20,7 @@ def test_the_parameters_that_compute_are_as_many_as_published():
 
 
 def test_official_names_and_back_lose_nothing():
-    network = RCDNet(TINY)
-    back = from_official(to_official(network))
-    assert config_of(back) == TINY
-    assert back.keys() == network.state_dict().keys()
-    assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())
+    assert config_of(small.there_and_back(TINY)) == TINY
 
 
 def test_just_the_unused_parameters_have_no_say():

@@ -3,12 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-import seeded
+import small
 from pixmend.errors import PixmendError
-from pixmend.models.rrdbnet import VARIANTS, RRDBNet, RRDBNetConfig
+from pixmend.models.rrdbnet import RRDBNet, RRDBNetConfig
 from pixmend.weights.families.rrdbnet import LAYOUTS, config_of, from_official, layout_of, to_official
 
-FILE = "rrdbnet/ESRGAN_SRx4_DF2KOST_official"
 TINY = RRDBNetConfig(features=4, growth=2, blocks=2)
 SIZES = {
     "x4": TINY,
@@ -21,51 +20,10 @@ SIZES = {
 }
 
 
-def empty(file: str) -> dict[str, torch.Tensor]:
-    return {name: torch.empty(shape, device="meta") for name, shape in seeded.shapes(file).items()}
-
-
-def test_outputs_agree_with_the_official_network():
-    weights = seeded.weights(FILE)
-    network = RRDBNet(config_of(weights)).eval()
-    network.load_state_dict(from_official(weights))
-    for x, _, golden in seeded.vectors(FILE):
-        with torch.inference_mode():
-            assert seeded.error(network(x), golden) < seeded.TOLERANCE
-
-
-def test_the_configuration_is_read_off_the_tensors():
-    assert layout_of(seeded.shapes(FILE)) == "basicsr"
-    assert config_of(empty(FILE)) == VARIANTS["rrdbnet"]
-
-
-def test_names_shapes_and_counts_are_the_official_ones():
-    with torch.device("meta"):
-        network = RRDBNet(config_of(empty(FILE)))
-    assert sum(parameter.numel() for parameter in network.parameters()) == seeded.manifest(FILE)["params"]
-    assert {name: tuple(tensor.shape) for name, tensor in to_official(network).items()} == seeded.shapes(FILE)
-
-
-@pytest.mark.parametrize(
-    ("variant", "scale", "count"),
-    [("rrdbnet", 4, 16_697_987), ("rrdbnet", 2, 16_703_171), ("rrdbnet_6b", 4, 4_467_779)],
-)
-def test_parameter_counts_are_those_of_the_published_sizes(variant, scale, count):
-    with torch.device("meta"):
-        network = RRDBNet(replace(VARIANTS[variant], scale=scale))
-    assert sum(parameter.numel() for parameter in network.parameters()) == count
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("config", SIZES.values(), ids=SIZES)
 def test_official_names_and_back_lose_nothing(config, layout):
-    network = RRDBNet(config)
-    official = to_official(network, layout)
-    assert layout_of(official) == layout
-    assert config_of(official) == config
-    back = from_official(official)
-    assert back.keys() == network.state_dict().keys()
-    assert all(back[name].data_ptr() == tensor.data_ptr() for name, tensor in network.state_dict().items())
+    assert config_of(small.there_and_back(config, layout=layout)) == config
 
 
 @pytest.mark.parametrize(
@@ -102,11 +60,6 @@ def test_a_tensor_by_two_names_is_refused():
     official = to_official(RRDBNet(TINY), "esrgan_old")
     with pytest.raises(PixmendError, match="twice, by two names"):
         from_official(official | {"0.weight": official["model.0.weight"]})
-
-
-def test_what_the_network_has_no_place_for_is_kept_for_the_strict_check():
-    official = to_official(RRDBNet(TINY)) | {"stranger.weight": torch.zeros(1)}
-    assert "stranger.weight" in from_official(official)
 
 
 def test_esrgan_plus_is_refused_by_name():

@@ -250,7 +250,7 @@ def test_training_leaves_the_global_random_stream_as_it_was(tiny, tmp_path):
         ("model.num_heads=3", "EDT: dim 8 does not divide into two halves of 3 heads"),
         ("model.window=0,0", "EDT: window: expected whole numbers from 1 to 64"),
         ("model.depths=", "EDT: depths: expected whole numbers from 1 to 64"),
-        ("model.drop_path=1", "EDT: drop_path 1.0"),
+        ("model.drop_path=1", "EDT: drop_path: expected a number from 0 to 1, got 1.0"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_before_anything_starts(tiny, assignment, message):

@@ -126,8 +126,8 @@ def test_loading_is_strict_and_names_the_first_difference(tmp_path, change, mess
         ({"window": [99991, 99989]}, "window: expected whole numbers from 1 to 64"),
         ({"tasks": [1]}, "EDT has tasks like sr_x2"),
         ({"tasks": None}, "does not fit this version"),
-        ({"drop_path": "much"}, "does not fit this version"),
-        ({"upsampler": "crystal"}, "upsampler 'crystal'"),
+        ({"drop_path": "much"}, "drop_path: expected a number from 0 to 1, got 'much'"),
+        ({"upsampler": "crystal"}, "upsampler: expected one of pixelshuffle, pixelshuffledirect, got 'crystal'"),
         ({"surprise": 1}, "does not fit this version"),
     ],
 )

@@ -15,9 +15,10 @@ FORMS = [(name, layout) for name, config in small.SMALL.items() for layout in FO
 
 
 def same_output(first, second) -> bool:
+    """The same values; the last bit of a sum may depend on where in memory the weights lie."""
     x = small.picture(first)
     with torch.inference_mode():
-        return torch.equal(first(x), second(x))
+        return torch.allclose(first(x), second(x), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", small.SMALL)

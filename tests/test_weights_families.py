@@ -6,23 +6,13 @@ from itertools import pairwise
 import pytest
 import torch
 
+import small
 from pixmend.errors import PixmendError
-from pixmend.models import VARIANTS, build
+from pixmend.models import build, family_of
 from pixmend.weights.families import FORMATS, recognise
 
-SMALL = {
-    "edt": replace(VARIANTS["edt_t"], depths=(2,), tasks=("sr_x2", "dn_g25")),
-    "ipt": replace(VARIANTS["ipt"], num_layers=1),
-    "hat": replace(VARIANTS["hat_s"], depths=(2,)),
-    "restormer": replace(VARIANTS["restormer"], num_blocks=(1, 1, 1, 1), num_refinement_blocks=1),
-    "swinir": replace(VARIANTS["swinir_light"], depths=(2,)),
-    "edsr": VARIANTS["edsr_baseline"],
-    "rcan": replace(VARIANTS["rcan"], groups=2, blocks=2),
-    "han": replace(VARIANTS["han"], groups=2, blocks=2),
-    "rdn": replace(VARIANTS["rdn"], blocks=2),
-    "rrdbnet": replace(VARIANTS["rrdbnet"], blocks=2),
-    "rcdnet": replace(VARIANTS["rcdnet"], stages=3),
-}
+SMALL = {family_of(config): config for config in small.SMALL.values()}
+SMALL |= {"ipt": small.few("ipt"), "edt": replace(SMALL["edt"], tasks=("sr_x2", "dn_g25"))}
 LAYOUTS = [(family, layout) for family, format_ in FORMATS.items() for layout in format_.LAYOUTS]
 
 
@@ -63,6 +53,12 @@ def test_what_follows_from_the_configuration_may_be_missing_but_not_be_wrong(fam
     for name in constants[:3]:
         with pytest.raises(PixmendError):
             FORMATS[family].from_official({**tensors, name: tensors[name] * 3 + 7})
+
+
+@pytest.mark.parametrize(("family", "layout"), LAYOUTS)
+def test_a_tensor_of_no_known_name_stays_for_the_strict_check(family, layout):
+    _, tensors = official(family, layout)
+    assert "stranger.weight" in FORMATS[family].from_official(tensors | {"stranger.weight": torch.zeros(1)})
 
 
 def test_families_do_not_take_each_others_names():
@@ -109,3 +105,31 @@ def test_a_mean_that_is_no_floats_is_refused():
     _, tensors = official("rcan", "rcan")
     with pytest.raises(PixmendError, match="sub_mean: expected floats, got torch.int16"):
         FORMATS["rcan"].config_of({**tensors, "sub_mean.bias": torch.zeros(3, dtype=torch.int16)})
+
+
+@pytest.mark.parametrize("mean", [(0.469, 0.449, 0.4036), (0.485, 0.456, 0.406)])
+@pytest.mark.parametrize("family", ["edsr", "rcan", "han"])
+def test_the_mean_is_read_off_the_file(family, mean):
+    config = replace(SMALL[family], mean=mean)
+    assert FORMATS[family].config_of(FORMATS[family].to_official(build(config), family)) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("sub_mean.weight", lambda t: 2 * t),
+        ("sub_mean.bias", lambda t: -t),
+        ("sub_mean.bias", lambda t: t / 255),  # a network that takes values up to 1
+        ("sub_mean.bias", lambda t: t * float("nan")),
+        ("add_mean.weight", lambda t: -t),
+        ("add_mean.weight", lambda t: 2 * t),
+        ("add_mean.weight", lambda t: t[:2]),
+        ("add_mean.bias", lambda t: -t),
+        ("add_mean.bias", lambda t: t[:1]),
+    ],
+)
+@pytest.mark.parametrize("family", ["edsr", "rcan", "han"])
+def test_what_is_no_mean_shift_is_refused(family, name, change):
+    _, tensors = official(family, family)
+    with pytest.raises(PixmendError, match=f"^{name.partition('.')[0]}: "):
+        FORMATS[family].from_official(tensors | {name: change(tensors[name])})

@@ -75,7 +75,7 @@ def restore(
     if not asked:
         notes.print(f"nothing asked for: {_said(tasks, model)}")
     notes.print(str(plan))
-    after = _work(pipeline, replace(before, pixels=pixels), notes=notes)
+    after = _work(pipeline, replace(before, pixels=pixels), model=model, notes=notes)
     _write(target, sheet, before, after, title=", ".join(tasks) or f"by {Path(model).name}")
     if not quiet:
         _report(target, sheet, size=plan.output_size, seconds=time.perf_counter() - started)
@@ -198,17 +198,22 @@ def _sheet_beside(target: Path, picture: Path, *, force: bool) -> Path:
     return sheet
 
 
-def _work(pipeline: "Pipeline", before: "Picture", *, notes: "Console") -> "Picture":
+def _work(pipeline: "Pipeline", before: "Picture", *, model: str, notes: "Console") -> "Picture":
+    from pixmend.errors import PixmendError
     from pixmend.infer.picture import restore_picture
+    from pixmend.infer.pipeline import NotFinite
 
     megapixels = before.pixels[0].numel() / 1e6
     with _bar(notes) as bar:
         shown = bar.add_task("restoring", total=megapixels)
-        return restore_picture(
-            pipeline,
-            before,
-            progress=lambda done, total: bar.update(shown, completed=megapixels * done / total),
-        )
+        try:
+            return restore_picture(
+                pipeline,
+                before,
+                progress=lambda done, total: bar.update(shown, completed=megapixels * done / total),
+            )
+        except NotFinite as error:
+            raise PixmendError(f"{model}: {error}") from error
 
 
 def _write(target: Path, sheet: Path | None, before: "Picture", after: "Picture", *, title: str) -> None:

@@ -75,71 +75,44 @@ class Published:
     why: str = ""
 
 
-_HAT, _SWINIR = "2205.04437 and its repository, x4 at 64 x 64", "2108.10257, table 3, output 1280 x 720"
-_EDT = "2112.10175, table 1; denoising at 192 x 192"
-_EDT_WHY = (
+_EDT = (
     "the printed figures come out if attention counts a ninth of its products, depthwise convolutions nothing, "
     "transposed ones fourfold and the last one at twice its width"
 )
-_HAT_WHY = "how the project counts is not said; the two agree within 2 %"
-_LIGHT_WHY = (
+_HAT = "how the project counts is not said; the two agree within 2 %"
+_LIGHT = (
     "parameters: the paper leaves out the bias tables, 24 x 225 x 6 = 32,400; multiply-adds: it leaves out the "
     "products of attention, and prints 1 to 5 % less than the rest, which here is padded to windows of 8"
 )
-_RESTORMER_WHY = "the printed figure leaves out the products of attention"
-
-PUBLISHED = (
-    Published(
-        variant="ipt",
-        purpose="sr_x2",
-        size=(48, 48),
-        parameters="115.5M",
-        macs="",
-        source="2012.00364; the network of one task",
+_RESTORMER = "the printed figure leaves out the products of attention"
+_ROWS = {
+    "2012.00364; the network of one task": (("ipt", "sr_x2", (48, 48), "115.5M", "", ""),),
+    "2112.10175, table 1; denoising at 192 x 192": (
+        ("edt_t", "dn_g15", (192, 192), "0.9M", "2.8G", _EDT),
+        ("edt_s", "dn_g15", (192, 192), "4.2M", "12.4G", _EDT),
+        ("edt_b", "dn_g15", (192, 192), "11.5M", "37.6G", _EDT),
+        ("edt_l", "dn_g15", (192, 192), "40.2M", "136.4G", _EDT),
     ),
-    *(
-        Published(variant=name, purpose="dn_g15", size=(192, 192), parameters=p, macs=m, source=_EDT, why=_EDT_WHY)
-        for name, p, m in (
-            ("edt_t", "0.9M", "2.8G"),
-            ("edt_s", "4.2M", "12.4G"),
-            ("edt_b", "11.5M", "37.6G"),
-            ("edt_l", "40.2M", "136.4G"),
-        )
+    "2205.04437 and its repository, x4 at 64 x 64": (
+        ("hat_s", "sr_x4", (64, 64), "9.6M", "54.9G", _HAT),
+        ("hat", "sr_x4", (64, 64), "20.8M", "102.4G", _HAT),
+        ("swinir", "sr_x4", (64, 64), "11.9M", "53.6G", ""),
     ),
-    Published(
-        variant="hat_s", purpose="sr_x4", size=(64, 64), parameters="9.6M", macs="54.9G", source=_HAT, why=_HAT_WHY
+    "2108.10257, table 3, output 1280 x 720": (
+        ("swinir_light", "sr_x2", (360, 640), "878K", "195.6G", _LIGHT),
+        ("swinir_light", "sr_x3", (240, 427), "886K", "87.2G", _LIGHT),
+        ("swinir_light", "sr_x4", (180, 320), "897K", "49.6G", _LIGHT),
     ),
-    Published(
-        variant="hat", purpose="sr_x4", size=(64, 64), parameters="20.8M", macs="102.4G", source=_HAT, why=_HAT_WHY
+    "2111.09881 and tables that compare with it": (("restormer", "dr", (256, 256), "26.1M", "141G", _RESTORMER),),
+    "2005.01333; sixteen copies of the rain kernel, of which one is used, are in the count": (
+        ("rcdnet", "dr", (64, 64), "3.17M", "", ""),
     ),
-    Published(variant="swinir", purpose="sr_x4", size=(64, 64), parameters="11.9M", macs="53.6G", source=_HAT),
-    *(
-        Published(
-            variant="swinir_light", purpose=f"sr_x{s}", size=size, parameters=p, macs=m, source=_SWINIR, why=_LIGHT_WHY
-        )
-        for s, size, p, m in (
-            (2, (360, 640), "878K", "195.6G"),
-            (3, (240, 427), "886K", "87.2G"),
-            (4, (180, 320), "897K", "49.6G"),
-        )
-    ),
-    Published(
-        variant="restormer",
-        purpose="dr",
-        size=(256, 256),
-        parameters="26.1M",
-        macs="141G",
-        source="2111.09881 and tables that compare with it",
-        why=_RESTORMER_WHY,
-    ),
-    Published(
-        variant="rcdnet",
-        purpose="dr",
-        size=(64, 64),
-        parameters="3.17M",
-        macs="",
-        source="2005.01333; sixteen copies of the rain kernel, of which one is used, are in the count",
-    ),
+}
+"""By source: the variant, its purpose, the size, parameters and multiply-adds as printed, and why they differ."""
+PUBLISHED = tuple(
+    Published(variant=variant, purpose=purpose, size=size, parameters=parameters, macs=macs, source=source, why=why)
+    for source, rows in _ROWS.items()
+    for variant, purpose, size, parameters, macs, why in rows
 )
 """What papers print. Rows that later papers copied with other conventions are left out."""
 

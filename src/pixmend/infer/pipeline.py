@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
+from pixmend.infer.channels import check_picture, fit_channels
 from pixmend.infer.device import default_memory, find_device, is_out_of_memory, largest_tile
 from pixmend.infer.footprint import bytes_per_pixel
 from pixmend.infer.plan import Plan, Step, overlap_of, plan_step, smaller_tile
@@ -28,6 +29,10 @@ PROBE = 48
 """Least side of the small picture whose working memory is measured."""
 
 logger = logging.getLogger(__name__)
+
+
+class NotFinite(PixmendError):
+    """A network gave values that are not finite. Who gave the pipeline the network knows its name, and can say it."""
 
 
 class Pipeline:
@@ -105,10 +110,11 @@ class Pipeline:
         through a grey network one channel after another. A network for two views takes both, one after the other.
 
         Raises:
-            PixmendError: not such a picture; values that are not finite go in or come out; or the memory does
-                not suffice for the smallest tile.
+            NotFinite: values that are not finite come out.
+            PixmendError: not such a picture; values that are not finite go in; or the memory does not suffice for
+                the smallest tile.
         """
-        self._check(image)
+        check_picture(image, takes=self.networks[0].in_channels)
         plan = self.plan(image)
         ticker = _Ticker(total=plan.tile_count, progress=progress)
         image = image.detach().float().cpu()
@@ -163,7 +169,7 @@ class Pipeline:
 
     def _run(self, network: Restorer, crops: Tensor) -> Tensor:
         """The network on tiles, from the CPU and back, and a second time in float32 if it overflows."""
-        x, regroup = _fit_channels(crops.to(self.device), network)
+        x, regroup = fit_channels(crops.to(self.device), takes=network.in_channels)
         if len(x) > len(crops):  # colours one by one, in the memory of one
             return regroup(torch.cat([self._run(network, part) for part in x.split(len(crops))]))
         y = self._forward(network, x, precision=self.precision)
@@ -171,7 +177,7 @@ class Pipeline:
             logger.warning("a tile was not finite in %s and is computed again in float32", self.precision)
             y = self._forward(network, x, precision="float32")
         if not y.isfinite().all():
-            raise PixmendError("the network gave values that are not finite: its weights are damaged")
+            raise NotFinite("the network gave values that are not finite: its weights are damaged")
         return regroup(y).cpu()
 
     @torch.inference_mode()
@@ -191,40 +197,6 @@ class Pipeline:
                 bytes_per_pixel(lambda x, net=network: self._forward(net, x, precision=self.precision), probe)
             )
         return tuple(measured)
-
-    def _check(self, image: Tensor) -> None:
-        channels = self.networks[0].in_channels
-        fits = image.dim() == 3 and image.shape[0] in _CHANNELS.get(channels, (channels,)) and 0 not in image.shape
-        if not fits or not image.is_floating_point():
-            raise PixmendError(
-                f"expected a picture ({channels}, H, W){_OR.get(channels, '')} of floats in [0, 1], "
-                f"got {image.dtype} of shape {tuple(image.shape)}"
-            )
-        if not image.isfinite().all():
-            raise PixmendError("the picture holds values that are not finite (NaN or infinite)")
-
-
-_CHANNELS = {1: (1, 3), 3: (1, 3), 6: (2, 6)}
-"""Channels of a picture that a network of so many channels can restore."""
-_OR = {
-    1: ", or (3, H, W) if in colour,",
-    3: ", or (1, H, W) if grey,",
-    6: ", the left view's colours before the right one's, or (2, H, W) if grey,",
-}
-
-
-def _fit_channels(x: Tensor, network: Restorer) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Tiles (n, C, h, w) as the network takes them, and how its result becomes one of the picture's channels.
-
-    Grey goes through a colour network as equal channels, whose mean comes back; colours go through a grey network
-    one by one.
-    """
-    given, takes = x.shape[1], network.in_channels
-    if given == takes:
-        return x, lambda y: y
-    if takes == 1:
-        return x.flatten(0, 1)[:, None], lambda y: y[:, 0].unflatten(0, (-1, given))
-    return x.repeat_interleave(takes // given, dim=1), lambda y: y.mean(dim=1, keepdim=True)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,6 +3,13 @@
 from torch import Tensor, nn
 
 
+def drop_path_rates(depths: tuple[int, ...], most: float) -> list[list[float]]:
+    """A probability for each block of stages of these depths, rising from 0 at the first to ``most`` at the last."""
+    last = max(1, sum(depths) - 1)
+    rates = iter([most * index / last for index in range(sum(depths))])
+    return [[next(rates) for _ in range(depth)] for depth in depths]
+
+
 class DropPath(nn.Module):
     """In training, drop a residual branch of a whole sample with this probability, and scale the kept ones up.
 

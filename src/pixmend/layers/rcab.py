@@ -54,3 +54,14 @@ class ResidualGroup(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
+
+
+class ResidualGroups(nn.Sequential):
+    """(B, C, H, W) to the same: groups and a convolution; the skip around them is the network's.
+
+    Source: RCAN (1807.02758), section 3.1.
+    """
+
+    def __init__(self, channels: int, *, groups: int, blocks: int, reduction: int) -> None:
+        parts = (ResidualGroup(channels, blocks=blocks, reduction=reduction) for _ in range(groups))
+        super().__init__(*parts, conv3x3(channels, channels))

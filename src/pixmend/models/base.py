@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
+from pixmend.layers.conv import STEPS
 from pixmend.layers.tiles import place_tiles, tiled
 from pixmend.tasks import scale_of
 
+DIV2K = (0.4488, 0.4371, 0.4040)
+"""Mean of that data set's pictures, which most networks subtract."""
 WINDOW_OVERLAP = 20
 """Least overlap of the windows that a network of fixed size sees of a larger picture, at most half a window.
 
@@ -122,6 +125,36 @@ def check_sizes(family: str, *, most: int = 4096, **sizes: object) -> None:
             raise PixmendError(f"{family}: {name}: expected whole numbers from 1 to {most}, got {value!r}")
         if len(values) > 1 and sum(values) > 4 * most:
             raise PixmendError(f"{family}: {name}: expected {4 * most} in all at most, got {sum(values)}")
+
+
+def check_scale(family: str, scale: object) -> None:
+    """One that a ``PixelShuffleUpsampler`` enlarges by.
+
+    Raises:
+        PixmendError: it is not 2, 3, 4 or 8.
+    """
+    if type(scale) is not int or scale not in STEPS or scale == 1:
+        raise PixmendError(f"{family} enlarges 2, 3, 4 or 8 times, not {scale!r}")
+
+
+def check_mean(family: str, mean: tuple[object, ...]) -> None:
+    """The mean of a colour picture.
+
+    Raises:
+        PixmendError: it is not three numbers from 0 to 1.
+    """
+    if len(mean) != 3 or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in mean):
+        raise PixmendError(f"{family}: mean: expected three numbers from 0 to 1, got {mean!r}")
+
+
+def check_drop_path(family: str, probability: object) -> None:
+    """How often the last residual branch is dropped in training.
+
+    Raises:
+        PixmendError: it is no number from 0 up to, and without, 1.
+    """
+    if not isinstance(probability, int | float) or not 0 <= probability < 1:
+        raise PixmendError(f"{family}: drop_path: expected a number from 0 to 1, got {probability!r}")
 
 
 def check_purpose(family: str, task: object, *, scale: int) -> None:

@@ -14,11 +14,7 @@ from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
 from pixmend.layers.conv import PixelShuffleUpsampler, conv3x3
-from pixmend.models.base import Restorer, check_sizes
-
-MEAN = (0.4488, 0.4371, 0.4040)
-"""Of DIV2K."""
-SCALES = (2, 3, 4, 8)
+from pixmend.models.base import DIV2K, Restorer, check_mean, check_scale, check_sizes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,17 +25,15 @@ class EDSRConfig:
     blocks: int
     res_scale: float
     scale: int = 2
-    mean: tuple[float, ...] = MEAN
+    mean: tuple[float, ...] = DIV2K
 
     def __post_init__(self) -> None:
         check_sizes("EDSR", features=self.features)
         check_sizes("EDSR", most=256, blocks=self.blocks)
-        if type(self.scale) is not int or self.scale not in SCALES:
-            raise PixmendError(f"EDSR enlarges 2, 3, 4 or 8 times, not {self.scale!r}")
+        check_scale("EDSR", self.scale)
+        check_mean("EDSR", self.mean)
         if not isinstance(self.res_scale, int | float) or not 0 < self.res_scale <= 1:
             raise PixmendError(f"EDSR: res_scale: expected a number above 0 and up to 1, got {self.res_scale!r}")
-        if len(self.mean) != 3 or not all(isinstance(m, int | float) and 0 <= m <= 1 for m in self.mean):
-            raise PixmendError(f"EDSR: mean: expected three numbers from 0 to 1, got {self.mean!r}")
 
 
 VARIANTS = {
@@ -51,12 +45,13 @@ VARIANTS = {
 class EDSR(Restorer):
     """Residual blocks at the size of the input, and pixel shuffle at the end (paper, figure 3)."""
 
+    value_range = 255.0
+
     def __init__(self, config: EDSRConfig) -> None:
         super().__init__()
         self.config = config
         self.tasks = (f"sr_x{config.scale}",)
         self.scale = config.scale
-        self.value_range = 255.0
         self.mean = config.mean
         self.conv_first = conv3x3(3, config.features)
         self.body = nn.Sequential(*(ResidualBlock(config.features, config.res_scale) for _ in range(config.blocks)))

@@ -2,30 +2,27 @@
 
 Li, Lu, Qian, Lu, Jia: On Efficient Transformer-Based Image Pre-training for Low-Level Vision (2112.10175, IJCAI 2023).
 Written from the paper; names are those of the released weights (fenglinglwb/EDT, no licence stated) but for
-``heads.sr_x2`` where they have ``head_sr_x2``. The convolutional heads and tails are in ``edt_branches``; ``edt_p`` is
-pixmend's own smaller size, for the weights that ship with it.
+``heads.sr_x2`` where they have ``head_sr_x2``. The body is in ``edt_body``, the heads and tails in ``edt_branches``;
+``edt_p`` is pixmend's own smaller size, for the weights that ship with it.
 
-B batch, H and W height and width in body tokens, C body channels, F head features, (u, v) the window.
+B batch, H and W height and width in input pixels, h and w in body tokens, C body channels, s the scale.
 """
 
 import math
 import re
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
-from pixmend.layers.conv import conv3x3
-from pixmend.layers.drop_path import DropPath
-from pixmend.layers.window import Window, attend, merge, partition, shift_mask
-from pixmend.models.base import MultiTask, Restorer, check_sizes
+from pixmend.layers.initial import initialise
+from pixmend.layers.window import Window
+from pixmend.models.base import DIV2K, MultiTask, Restorer, check_drop_path, check_sizes
+from pixmend.models.edt_body import Body
 from pixmend.models.edt_branches import Head, ResidualTail, ShuffleTail
 
-MEAN = (0.4488, 0.4371, 0.4040)
 TASK = re.compile(r"sr_x[234]|dn_g\d+|dr_[LH]")
 
 Upsampler = Literal["pixelshuffle", "pixelshuffledirect"]
@@ -59,9 +56,10 @@ class EDTConfig:
             raise PixmendError(f"EDT: window: expected two sides, got {self.window}")
         if self.dim % (2 * self.num_heads):
             raise PixmendError(f"EDT: dim {self.dim} does not divide into two halves of {self.num_heads} heads")
-        if not 0 <= self.drop_path < 1 or self.upsampler not in get_args(Upsampler):
+        check_drop_path("EDT", self.drop_path)
+        if self.upsampler not in get_args(Upsampler):
             raise PixmendError(
-                f"EDT: drop_path {self.drop_path} or upsampler {self.upsampler!r} is not one it can have"
+                f"EDT: upsampler: expected one of {', '.join(get_args(Upsampler))}, got {self.upsampler!r}"
             )
 
 
@@ -85,9 +83,16 @@ class EDT(MultiTask):
         self.tasks = config.tasks
         sizes = (config.features, config.dim)
         self.heads = nn.ModuleDict({task: Head(*sizes, halve=_halves(config, task)) for task in config.tasks})
-        self.body = Body(config)
+        self.body = Body(
+            config.dim,
+            depths=config.depths,
+            num_heads=config.num_heads,
+            window=config.window,
+            hidden=config.mlp_ratio * config.dim,
+            drop_path=config.drop_path,
+        )
         self.tails = nn.ModuleDict({task: _tail(config, task) for task in config.tasks})
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def select(self, task: str | None = None) -> Restorer:
         return Branch(self, self.check_task(task))
@@ -116,7 +121,7 @@ class EDT(MultiTask):
 class Branch(Restorer):
     """EDT for one task: shares every parameter with the network it was selected from."""
 
-    mean = MEAN
+    mean = DIV2K
 
     def __init__(self, edt: EDT, task: str) -> None:
         super().__init__()
@@ -149,134 +154,3 @@ def _tail(config: EDTConfig, task: str) -> nn.Module:
         return ResidualTail(config.features, config.dim, enlarge=_halves(config, task))
     direct = config.upsampler == "pixelshuffledirect"
     return ShuffleTail(config.features, config.dim, scale=int(task[-1]), direct=direct)
-
-
-class Body(nn.Module):
-    """Stages of window blocks, each with an identity skip; unlike SwinIR's there is no convolution inside a stage."""
-
-    def __init__(self, config: EDTConfig) -> None:
-        super().__init__()
-        last = max(1, sum(config.depths) - 1)
-        rates = iter(config.drop_path * index / last for index in range(last + 1))
-        self.patch_embed = nn.Sequential(OrderedDict(norm=nn.LayerNorm(config.dim)))
-        self.layers = nn.ModuleList()
-        for depth in config.depths:
-            blocks = [Block(config, shifted=index % 2 == 1, drop_path=next(rates)) for index in range(depth)]
-            self.layers.append(Stage(blocks))
-        self.norm = nn.LayerNorm(config.dim)
-        self.conv_after_body = conv3x3(config.dim, config.dim)
-        self.window = config.window
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same; H and W are multiples of both sides of the window."""
-        height, width = x.shape[2:]
-        masks = [shift_mask(height, width, window, half(window)).to(x) for window in crosswise(self.window)]
-        tokens = self.patch_embed(x.permute(0, 2, 3, 1))
-        for stage in self.layers:
-            tokens = stage(tokens, masks)
-        return self.conv_after_body(self.norm(tokens).permute(0, 3, 1, 2)) + x
-
-
-def crosswise(window: Window) -> tuple[Window, Window]:
-    """The window of each half of the channels: lying and standing."""
-    return window, (window[1], window[0])
-
-
-def half(window: Window) -> Window:
-    """How far a shifted window is shifted."""
-    return window[0] // 2, window[1] // 2
-
-
-class Stage(nn.Module):
-    """Blocks and an identity skip around them."""
-
-    def __init__(self, blocks: list["Block"]) -> None:
-        super().__init__()
-        self.residual_group = BlockGroup(blocks)
-
-    def forward(self, x: Tensor, masks: list[Tensor]) -> Tensor:
-        """(B, H, W, C) to the same."""
-        return x + self.residual_group(x, masks)
-
-
-class BlockGroup(nn.Module):
-    """Blocks one after another; a module of its own because the released names have one here."""
-
-    def __init__(self, blocks: list["Block"]) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, x: Tensor, masks: list[Tensor]) -> Tensor:
-        """(B, H, W, C) to the same."""
-        for block in self.blocks:
-            x = block(x, masks)
-        return x
-
-
-class Block(nn.Module):
-    """Attention in crosswise windows, half the channels lying and half standing, then the convolving MLP."""
-
-    def __init__(self, config: EDTConfig, *, shifted: bool, drop_path: float) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(config.dim)
-        self.qkv = nn.Linear(config.dim, 3 * config.dim)
-        self.attns = nn.ModuleList(
-            WindowAttention(config.dim // 2, config.num_heads, window, shifted=shifted)
-            for window in crosswise(config.window)
-        )
-        self.proj = nn.Linear(config.dim, config.dim)
-        self.norm2 = nn.LayerNorm(config.dim)
-        self.mlp = ConvMlp(config.dim, config.mlp_ratio * config.dim)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor, masks: list[Tensor]) -> Tensor:
-        """(B, H, W, C) to the same."""
-        halves = self.qkv(self.norm1(x)).unflatten(-1, (3, 2, -1)).unbind(-2)
-        mixed = [attend_to(qkv, mask) for attend_to, qkv, mask in zip(self.attns, halves, masks, strict=True)]
-        x = x + self.drop_path(self.proj(torch.cat(mixed, dim=-1)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
-
-
-class WindowAttention(nn.Module):
-    """Window attention whose position comes from a depthwise convolution of the values (LePE), not from a bias.
-
-    Each half of the channels has all the heads, so a head is dim / 2 / num_heads wide.
-    """
-
-    def __init__(self, dim: int, num_heads: int, window: Window, *, shifted: bool) -> None:
-        super().__init__()
-        self.lepe = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
-        self.num_heads, self.window, self.shifted = num_heads, window, shifted
-
-    def forward(self, qkv: Tensor, mask: Tensor) -> Tensor:
-        """(B, H, W, 3, C / 2) to (B, H, W, C / 2)."""
-        height, width = qkv.shape[1:3]
-        down, right = half(self.window) if self.shifted else (0, 0)
-        if self.shifted:
-            qkv = qkv.roll((-down, -right), (1, 2))
-        q, k, v = (partition(part, self.window) for part in qkv.unbind(3))
-        out = attend(q, k, v, num_heads=self.num_heads, bias=mask if self.shifted else None)
-        position = self.lepe(v.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).unflatten(0, v.shape[:2])
-        out = merge(out + position, height, width)
-        return out.roll((down, right), (1, 2)) if self.shifted else out
-
-
-class ConvMlp(nn.Module):
-    """Two linear layers with a depthwise 5 x 5 convolution between them (the paper's anti-blocking feed-forward)."""
-
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
-        self.dwconv = nn.Conv2d(hidden, hidden, 5, padding=2, groups=hidden)
-        self.fc2 = nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) to the same."""
-        x = F.gelu(self.fc1(x))
-        return self.fc2(F.gelu(self.dwconv(x.permute(0, 3, 1, 2))).permute(0, 2, 3, 1))
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)

@@ -12,36 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pixmend.errors import PixmendError
 from pixmend.layers.conv import PixelShuffleUpsampler, conv3x3
-from pixmend.layers.rcab import ResidualGroup
-from pixmend.models.base import Restorer, check_sizes
-
-MEAN = (0.4488, 0.4371, 0.4040)
-"""Of DIV2K."""
-SCALES = (2, 3, 4, 8)
+from pixmend.layers.rcab import ResidualGroups
+from pixmend.models.base import Restorer
+from pixmend.models.residual_groups import ResidualGroupsConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HANConfig:
-    """Sizes of the network. ``blocks`` counts those of one group; ``reduction`` is the squeeze of the attention."""
-
-    groups: int = 10
-    blocks: int = 20
-    features: int = 64
-    reduction: int = 16
-    scale: int = 2
-    mean: tuple[float, ...] = MEAN
-
-    def __post_init__(self) -> None:
-        check_sizes("HAN", features=self.features)
-        check_sizes("HAN", most=64, groups=self.groups, blocks=self.blocks)
-        check_sizes("HAN", most=1024, blocks_in_all=self.groups * self.blocks)
-        check_sizes("HAN", most=self.features, reduction=self.reduction)
-        if type(self.scale) is not int or self.scale not in SCALES:
-            raise PixmendError(f"HAN enlarges 2, 3, 4 or 8 times, not {self.scale!r}")
-        if len(self.mean) != 3 or not all(isinstance(m, int | float) and 0 <= m <= 1 for m in self.mean):
-            raise PixmendError(f"HAN: mean: expected three numbers from 0 to 1, got {self.mean!r}")
+class HANConfig(ResidualGroupsConfig):
+    """Sizes of the network."""
 
 
 VARIANTS = {"han": HANConfig()}
@@ -50,19 +29,17 @@ VARIANTS = {"han": HANConfig()}
 class HAN(Restorer):
     """RCAN's trunk, attention over what its groups give, and attention over channels and space (paper, figure 2)."""
 
+    value_range = 255.0
+
     def __init__(self, config: HANConfig) -> None:
         super().__init__()
         self.config = config
         self.tasks = (f"sr_x{config.scale}",)
         self.scale = config.scale
-        self.value_range = 255.0
         self.mean = config.mean
         features = config.features
         self.head = nn.Sequential(conv3x3(3, features))
-        groups = (
-            ResidualGroup(features, blocks=config.blocks, reduction=config.reduction) for _ in range(config.groups)
-        )
-        self.body = nn.Sequential(*groups, conv3x3(features, features))
+        self.body = ResidualGroups(features, groups=config.groups, blocks=config.blocks, reduction=config.reduction)
         self.la = LayerAttention()
         self.last_conv = conv3x3((config.groups + 1) * features, features)
         self.csa = ChannelSpatialAttention()

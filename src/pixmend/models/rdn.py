@@ -43,12 +43,13 @@ VARIANTS = {"rdn": RDNConfig()}
 class RDN(Restorer):
     """Dense blocks, the outputs of all of them fused, and pixel shuffle at the end (paper, figure 2)."""
 
+    value_range = 255.0
+
     def __init__(self, config: RDNConfig) -> None:
         super().__init__()
         self.config = config
         self.tasks = (f"sr_x{config.scale}",)
         self.scale = config.scale
-        self.value_range = 255.0
         features = config.features
         self.SFENet1 = conv3x3(3, features)
         self.SFENet2 = conv3x3(features, features)

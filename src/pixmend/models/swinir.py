@@ -7,7 +7,6 @@ B batch, C channels of the body, I of the picture, H and W height and width in i
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -16,13 +15,13 @@ from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
 from pixmend.layers.conv import PixelShuffleUpsampler, conv3x3
-from pixmend.layers.drop_path import DropPath
+from pixmend.layers.drop_path import DropPath, drop_path_rates
+from pixmend.layers.group import BlockGroup
+from pixmend.layers.initial import initialise
 from pixmend.layers.mlp import Mlp
 from pixmend.layers.window import WindowAttention, relative_index, shift_masks
-from pixmend.models.base import Restorer, check_purpose, check_sizes
+from pixmend.models.base import DIV2K, Restorer, check_drop_path, check_purpose, check_sizes
 
-MEAN = (0.4488, 0.4371, 0.4040)
-"""Of DIV2K; only colour pictures are moved to it."""
 FEATURES = 64
 """Channels at the size of the output."""
 SLOPE = 0.2
@@ -68,8 +67,7 @@ class SwinIRConfig:
             raise PixmendError(f"SwinIR: upsampler {self.upsampler!r} cannot have scale {self.scale!r}")
         if self.value_range not in (1, 255):
             raise PixmendError(f"SwinIR: value_range: expected 1 or 255, got {self.value_range!r}")
-        if not isinstance(self.drop_path, int | float) or not 0 <= self.drop_path < 1:
-            raise PixmendError(f"SwinIR: drop_path: expected a number from 0 to 1, got {self.drop_path!r}")
+        check_drop_path("SwinIR", self.drop_path)
         check_purpose("SwinIR", self.task, scale=self.scale)
 
 
@@ -100,12 +98,11 @@ class SwinIR(Restorer):
         self.multiple = config.window
         self.in_channels = self.out_channels = config.in_channels
         self.value_range = config.value_range
-        self.mean = MEAN if config.in_channels == 3 else ()
-        dim, last = config.dim, max(1, sum(config.depths) - 1)
-        rates = iter(config.drop_path * index / last for index in range(last + 1))
+        self.mean = DIV2K if config.in_channels == 3 else ()
+        dim = config.dim
         self.conv_first = conv3x3(config.in_channels, dim)
         self.patch_embed = nn.Sequential(OrderedDict(norm=nn.LayerNorm(dim)))
-        self.layers = nn.ModuleList(RSTB(config, [next(rates) for _ in range(depth)]) for depth in config.depths)
+        self.layers = nn.ModuleList(RSTB(config, rates) for rates in drop_path_rates(config.depths, config.drop_path))
         self.norm = nn.LayerNorm(dim)
         self.conv_after_body = _convolution(config)
         if config.upsampler in ("pixelshuffle", "nearest+conv"):
@@ -123,7 +120,7 @@ class SwinIR(Restorer):
             self.conv_hr = conv3x3(FEATURES, FEATURES)
         if config.upsampler != "pixelshuffledirect":
             self.conv_last = conv3x3(dim if config.upsampler == "none" else FEATURES, config.in_channels)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def restore(self, x: Tensor) -> Tensor:
         """(B, I, H, W) to (B, I, s H, s W)."""
@@ -181,26 +178,12 @@ class RSTB(nn.Module):
     def __init__(self, config: SwinIRConfig, drop_paths: list[float]) -> None:
         super().__init__()
         layers = (STL(config, shifted=index % 2 == 1, drop_path=rate) for index, rate in enumerate(drop_paths))
-        self.residual_group = LayerGroup(layers)
+        self.residual_group = BlockGroup(layers)
         self.conv = _convolution(config)
 
     def forward(self, x: Tensor, index: Tensor, masks: Tensor) -> Tensor:
         """(B, H, W, C) to the same."""
         return x + self.conv(self.residual_group(x, index, masks).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-
-
-class LayerGroup(nn.Module):
-    """Layers one after another; a module of its own because the released names have one here."""
-
-    def __init__(self, layers: Iterable["STL"]) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(layers)
-
-    def forward(self, x: Tensor, index: Tensor, masks: Tensor) -> Tensor:
-        """(B, H, W, C) to the same."""
-        for block in self.blocks:
-            x = block(x, index, masks)
-        return x
 
 
 class STL(nn.Module):
@@ -218,9 +201,3 @@ class STL(nn.Module):
         """(B, H, W, C) to the same."""
         x = x + self.drop_path(self.attn(self.norm1(x), index, masks))
         return x + self.drop_path(self.mlp(self.norm2(x)))
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.models.edsr import EDSR, EDSRConfig
-from pixmend.weights.families.edsr_pytorch import WHITE, check_div2k, mean_of, renamed, scale_of, without_mean_shift
-from pixmend.weights.families.tensors import counts, mean_shift, shape_of
+from pixmend.weights.families.edsr_pytorch import check_div2k, mean_of, mean_shift, renamed_modules, without_mean_shift
+from pixmend.weights.families.tensors import counts, has_body, scale_of, shape_of
 
 LAYOUTS = ("basicsr", "edsr")
 REQUIRED = {
@@ -19,18 +19,15 @@ BODY = {
     "basicsr": re.compile(r"body\.\d{1,3}\.conv[12]\.(weight|bias)"),
     "edsr": re.compile(r"body\.\d{1,3}\.(body\.[02]\.)?(weight|bias)"),
 }
-"""All that a body holds; networks that grew from EDSR put more into theirs."""
+"""All that a body holds."""
 RES_SCALES = {(64, 16): 1.0, (256, 32): 0.1}
 """What the released sizes, features and blocks, scale their residuals by."""
 
 
 def layout_of(names: Collection[str]) -> str | None:
     """The layout of a released EDSR file, if these are its names."""
-    for layout in LAYOUTS:
-        body = (name for name in names if name.startswith("body."))
-        if REQUIRED[layout].issubset(names) and all(BODY[layout].fullmatch(name) for name in body):
-            return layout
-    return None
+    fits = (layout for layout in LAYOUTS if has_body(names, required=REQUIRED[layout], pattern=BODY[layout]))
+    return next(fits, None)
 
 
 def config_of(tensors: Mapping[str, Tensor]) -> EDSRConfig:
@@ -66,7 +63,7 @@ def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if layout_of(tensors) != "edsr":
         return dict(tensors)
     blocks = counts(tensors, r"body\.(\d+)\.body\.")
-    return renamed(without_mean_shift(tensors, head="head.0", tail="tail.1"), _ours(blocks))
+    return renamed_modules(without_mean_shift(tensors, head="head.0", tail="tail.1"), _ours(blocks))
 
 
 def to_official(edsr: EDSR, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
@@ -79,7 +76,7 @@ def to_official(edsr: EDSR, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
         check_div2k(edsr.config.mean)
         return edsr.state_dict()
     names = {ours: theirs for theirs, ours in _ours(edsr.config.blocks).items()}
-    return {**mean_shift(edsr.config.mean, value_range=WHITE), **renamed(edsr.state_dict(), names)}
+    return {**mean_shift(edsr.config.mean), **renamed_modules(edsr.state_dict(), names)}
 
 
 def _ours(blocks: int) -> dict[str, str]:

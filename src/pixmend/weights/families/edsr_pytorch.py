@@ -1,4 +1,4 @@
-"""What files of EDSR-PyTorch and of the code that grew from it (RCAN, HAN, BasicSR) have in common.
+"""What files of EDSR-PyTorch and of the code that grew from it (RCAN, HAN, IPT, BasicSR) have in common.
 
 They hold the mean shift as two 1 x 1 convolutions, ``sub_mean`` before the head and ``add_mean`` after the tail. Some
 of that code meant to freeze them and did not, so that a file may hold trained ones, near what they began as.
@@ -10,46 +10,39 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
-from pixmend.weights.families.tensors import shape_of
+from pixmend.models.base import DIV2K
+from pixmend.weights.families.tensors import renamed, shape_of
 
-DIV2K = (0.4488, 0.4371, 0.4040)
-"""The mean of files that do not hold one."""
 WHITE = 255.0
 NAMES = tuple(f"{shift}.{leaf}" for shift in ("sub_mean", "add_mean") for leaf in ("weight", "bias"))
 DRIFT = 0.25
 """How far a trained mean shift may be from the identity and, in parts of white, from DIV2K's mean."""
-STEPS = {(4, 1): 2, (9, 1): 3, (4, 2): 4, (4, 3): 8}
-"""The scale of an upsampler whose steps multiply the channels by so much, and are so many."""
 
 
-def scale_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """The scale of a pixel-shuffle upsampler.
-
-    Raises:
-        PixmendError: it is not there or not one of a known scale.
-    """
-    channels_out, channels_in = shape_of(tensors, f"{prefix}.0.weight", rank=4)[:2]
-    steps = sum(f"{prefix}.{index}.weight" in tensors for index in (0, 2, 4))
-    for (growth, number), scale in STEPS.items():
-        if channels_out == growth * channels_in and steps == number:
-            return scale
-    raise PixmendError(f"{prefix}.0.weight: {channels_in} to {channels_out} channels in {steps} steps give no scale")
-
-
-def renamed(tensors: Mapping[str, Tensor], modules: Mapping[str, str]) -> dict[str, Tensor]:
+def renamed_modules(tensors: Mapping[str, Tensor], modules: Mapping[str, str]) -> dict[str, Tensor]:
     """The tensors with their modules' names replaced, each by the one it is mapped to.
 
     Raises:
         PixmendError: two tensors would have one name.
     """
-    found: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
+
+    def new_name(name: str) -> str:
         module, _, leaf = name.rpartition(".")
-        new = f"{modules[module]}.{leaf}" if module in modules else name
-        if new in found:
-            raise PixmendError(f"{name}: the file holds this tensor twice, by two names")
-        found[new] = tensor
-    return found
+        return f"{modules[module]}.{leaf}" if module in modules else name
+
+    return renamed(tensors, new_name)
+
+
+def mean_shift(mean: tuple[float, ...]) -> dict[str, Tensor]:
+    """The convolutions that subtract a mean and add it again, as they began."""
+    offset = torch.tensor(mean) * WHITE
+    identity = torch.eye(len(mean))[..., None, None]
+    return {
+        "sub_mean.weight": identity,
+        "sub_mean.bias": -offset,
+        "add_mean.weight": identity.clone(),
+        "add_mean.bias": offset,
+    }
 
 
 def mean_of(tensors: Mapping[str, Tensor]) -> tuple[float, ...]:

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.layers.window import Window, shift_mask
-from pixmend.models.edt import EDT, EDTConfig, crosswise, half
-from pixmend.weights.families.tensors import shape_of, unique, without
+from pixmend.models.edt import EDT, EDTConfig
+from pixmend.models.edt_body import crosswise, half
+from pixmend.weights.families.tensors import depths_of, mlp_ratio_of, renamed, shape_of, without
 
 LAYOUTS = ("edt",)
 BRANCH = re.compile(r"^(head|tail)_((?:sr|dn|dr)_\w+)\.")
 """A head or tail in a released file, ``head_sr_x2.``, which is ``heads.sr_x2.`` here."""
 OUR_BRANCH = re.compile(r"^(head|tail)s\.(\w+)\.")
-BLOCK = re.compile(r"body\.layers\.(\d{1,3})\.residual_group\.blocks\.\d{1,3}\.norm1\.weight")
 SHUFFLED = re.compile(r"tail_sr_x\d\.3\.weight")
 HEADS = {60: 6, 120: 6, 180: 6, 240: 8}
 """Heads of the released sizes by their width."""
@@ -47,8 +47,6 @@ def config_of(tensors: Mapping[str, Tensor]) -> EDTConfig:
     if dim not in HEADS:
         widths = ", ".join(map(str, HEADS))
         raise PixmendError(f"an EDT of width {dim}: its heads are not in the file, and only {widths} were released")
-    stages = [int(found[1]) for name in tensors if (found := BLOCK.match(name))]
-    hidden = shape_of(tensors, "body.layers.0.residual_group.blocks.0.mlp.fc1.weight", rank=2)[0]
     for name, tensor in tensors.items():
         if MASK.search(name) and tensor.shape[1:] != (WINDOW[0] * WINDOW[1],) * 2:
             raise PixmendError(f"{name}: expected windows of {WINDOW[0]} x {WINDOW[1]}, got {tuple(tensor.shape)}")
@@ -57,10 +55,10 @@ def config_of(tensors: Mapping[str, Tensor]) -> EDTConfig:
         tasks=tasks,
         features=features,
         dim=dim,
-        depths=tuple(stages.count(stage) for stage in sorted(set(stages))),
+        depths=depths_of(tensors, prefix="body."),
         num_heads=HEADS[dim],
         window=WINDOW,
-        mlp_ratio=hidden // dim,
+        mlp_ratio=mlp_ratio_of(tensors, dim, prefix="body."),
         upsampler="pixelshuffle" if shuffled else "pixelshuffledirect",
         downsample=any(".conv_down." in name for name in tensors) or all(task.startswith("sr") for task in tasks),
     )
@@ -75,16 +73,16 @@ def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     names = [name for name in tensors if MASK.search(name)]
     masks = _masks(_masked_size(tensors[names[0]])) if names else {}
     kept = without(tensors, {name: masks[name[-1]] for name in names})
-    return unique((BRANCH.sub(r"\1s.\2.", name), tensor) for name, tensor in kept.items())
+    return renamed(kept, lambda name: BRANCH.sub(r"\1s.\2.", name))
 
 
 def to_official(edt: EDT, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
     """Our names to a released file's, with the shift masks for the published training size put back."""
     del layout  # there is one
-    renamed = {OUR_BRANCH.sub(r"\1_\2.", name): tensor for name, tensor in edt.state_dict().items()}
+    official = {OUR_BRANCH.sub(r"\1_\2.", name): tensor for name, tensor in edt.state_dict().items()}
     masks = _masks(48 if edt.config.downsample else 144, edt.config.window)
     shifted = [(stage, block) for stage, depth in enumerate(edt.config.depths) for block in range(1, depth, 2)]
-    return renamed | {
+    return official | {
         f"body.layers.{stage}.residual_group.blocks.{block}.attn_mask_{letter}": mask
         for stage, block in shifted
         for letter, mask in masks.items()

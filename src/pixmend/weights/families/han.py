@@ -6,21 +6,20 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 from pixmend.models.han import HAN, HANConfig
-from pixmend.weights.families.edsr_pytorch import WHITE, mean_of, scale_of, without_mean_shift
-from pixmend.weights.families.tensors import counts, mean_shift, shape_of
+from pixmend.weights.families.edsr_pytorch import mean_of, mean_shift, without_mean_shift
+from pixmend.weights.families.tensors import counts, has_body, scale_of, shape_of
 
 LAYOUTS = ("han",)
 SQUEEZE = "body.0.body.0.body.3.conv_du.0.weight"
 """The first convolution of the attention of the first block."""
 REQUIRED = {"head.0.weight", SQUEEZE, "la.gamma", "csa.gamma", "csa.conv.weight", "last_conv.weight", "last.weight"}
 BODY = re.compile(r"body\.\d+\.(body\.\d+\.(body\.([02]|3\.conv_du\.[02])\.)?)?(weight|bias)")
-"""All that a body holds; networks that grew from HAN put more into theirs."""
+"""All that a body holds."""
 
 
 def layout_of(names: Collection[str]) -> str | None:
     """The layout of a released HAN file, if these are its names."""
-    body = (name for name in names if name.startswith("body."))
-    return LAYOUTS[0] if REQUIRED.issubset(names) and all(BODY.fullmatch(name) for name in body) else None
+    return LAYOUTS[0] if has_body(names, required=REQUIRED, pattern=BODY) else None
 
 
 def config_of(tensors: Mapping[str, Tensor]) -> HANConfig:
@@ -52,4 +51,4 @@ def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def to_official(han: HAN, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
     """Our tensors with the mean shift put back."""
     del layout  # there is one
-    return {**mean_shift(han.config.mean, value_range=WHITE), **han.state_dict()}
+    return {**mean_shift(han.config.mean), **han.state_dict()}

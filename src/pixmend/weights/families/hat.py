@@ -7,10 +7,18 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.layers.window import relative_index
-from pixmend.models.hat import HAT, HATConfig, overlap_index
-from pixmend.weights.families.edsr_pytorch import scale_of
-from pixmend.weights.families.swinir import TABLE, depths_of, mlp_ratio_of, table_of
-from pixmend.weights.families.tensors import shape_of, without
+from pixmend.models.hat import HAT, HATConfig
+from pixmend.models.hat_attention import overlap_index
+from pixmend.weights.families.tensors import (
+    TABLE,
+    depths_of,
+    has_body,
+    mlp_ratio_of,
+    scale_of,
+    shape_of,
+    table_of,
+    without,
+)
 
 LAYOUTS = ("hat",)
 OVERLAP_TABLE = "layers.0.residual_group.overlap_attn.relative_position_bias_table"
@@ -21,13 +29,12 @@ LAYER = re.compile(
     r"((attn\.)?relative_position_bias_table|conv_block\.cab\.([02]|3\.attention\.[13])\.(weight|bias)|"
     r"(norm[12]|attn\.qkv|attn\.proj|qkv|proj|mlp\.fc[12])\.(weight|bias)))"
 )
-"""All that a body holds; networks that grew from HAT put more into theirs."""
+"""All that a body holds."""
 
 
 def layout_of(names: Collection[str]) -> str | None:
     """The layout of a released HAT file, if these are its names."""
-    body = (name for name in names if name.startswith("layers."))
-    return LAYOUTS[0] if REQUIRED.issubset(names) and all(LAYER.fullmatch(name) for name in body) else None
+    return LAYOUTS[0] if has_body(names, required=REQUIRED, pattern=LAYER, prefix="layers.") else None
 
 
 def config_of(tensors: Mapping[str, Tensor]) -> HATConfig:

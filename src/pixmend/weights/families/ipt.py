@@ -15,13 +15,15 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.layers.conv import STEPS
-from pixmend.models.ipt import IPT, MEAN, TASKS, IPTConfig, scale_of
-from pixmend.weights.families.tensors import counts, mean_shift, shape_of, unique, without
+from pixmend.models.base import DIV2K
+from pixmend.models.ipt import IPT, TASKS, IPTConfig, scale_of
+from pixmend.weights.families.edsr_pytorch import mean_shift
+from pixmend.weights.families.tensors import counts, renamed, shape_of, without
 
 LAYOUTS = ("ipt",)
 BRANCH = re.compile(r"(head|tail)\.(0|[1-9]\d{0,2})\.")
-ATTENTION_BIAS = re.compile(r"body\.(?:en|de)coder\.layers\.\d+\.(?:self|multihead)_attn\.out_proj\.bias")
 """A head or tail in a released file, ``head.0.``, which is ``heads.sr_x2.`` here."""
+ATTENTION_BIAS = re.compile(r"body\.(?:en|de)coder\.layers\.\d+\.(?:self|multihead)_attn\.out_proj\.bias")
 OUR_BRANCH = re.compile(r"(head|tail)s\.(\w+)\.")
 QUERIES = "body.query_embed.weight"
 POSITIONS = "body.position_encoding.pe.weight"
@@ -72,12 +74,12 @@ def from_official(tensors: Mapping[str, Tensor], *, tasks: tuple[str, ...] | Non
     branches = _branches(tensors, tasks)
     kept = without(_without_biases(tensors), _constants(shape_of(tensors, POSITIONS, rank=2)[0]))
 
-    def renamed(name: str) -> str:
+    def new_name(name: str) -> str:
         branch = BRANCH.match(name)
         task = branches.get(int(branch[2])) if branch else None
         return BRANCH.sub(rf"\1s.{task}.", name, count=1) if task else name
 
-    ours = unique((renamed(name), tensor) for name, tensor in kept.items())
+    ours = renamed(kept, new_name)
     ours[QUERIES] = _rows(ours[QUERIES], _query_rows(tensors, tuple(branches)))
     return ours
 
@@ -183,4 +185,4 @@ def _without_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _constants(tokens: int) -> dict[str, Tensor]:
     """What a released file holds beside the parameters."""
-    return mean_shift(MEAN, value_range=255.0) | {POSITION_IDS: torch.arange(tokens)[None]}
+    return mean_shift(DIV2K) | {POSITION_IDS: torch.arange(tokens)[None]}

@@ -6,15 +6,8 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 from pixmend.models.rcan import RCAN, RCANConfig
-from pixmend.weights.families.edsr_pytorch import (
-    WHITE,
-    check_div2k,
-    mean_of,
-    renamed,
-    scale_of,
-    without_mean_shift,
-)
-from pixmend.weights.families.tensors import counts, mean_shift, shape_of
+from pixmend.weights.families.edsr_pytorch import check_div2k, mean_of, mean_shift, renamed_modules, without_mean_shift
+from pixmend.weights.families.tensors import counts, has_body, scale_of, shape_of
 
 LAYOUTS = ("rcan", "basicsr")
 SQUEEZE = {
@@ -30,18 +23,15 @@ BODY = {
     "rcan": re.compile(r"body\.\d+\.(body\.\d+\.(body\.([02]|3\.conv_du\.[02])\.)?)?(weight|bias)"),
     "basicsr": re.compile(r"body\.\d+\.(residual_group\.\d+\.rcab\.([02]|3\.attention\.[13])|conv)\.(weight|bias)"),
 }
-"""All that a body holds; networks that grew from RCAN put more into theirs."""
+"""All that a body holds."""
 HAN = {"la.gamma", "csa.gamma"}
 """What HAN has beside RCAN's trunk."""
 
 
 def layout_of(names: Collection[str]) -> str | None:
     """The layout of a released RCAN file, if these are its names."""
-    for layout in LAYOUTS:
-        body = (name for name in names if name.startswith("body."))
-        if REQUIRED[layout].issubset(names) and all(BODY[layout].fullmatch(name) for name in body):
-            return None if HAN & set(names) else layout
-    return None
+    fits = (layout for layout in LAYOUTS if has_body(names, required=REQUIRED[layout], pattern=BODY[layout]))
+    return None if HAN & set(names) else next(fits, None)
 
 
 def config_of(tensors: Mapping[str, Tensor]) -> RCANConfig:
@@ -69,7 +59,7 @@ def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         PixmendError: what it holds is no mean shift, or it is of no size a network can have.
     """
     if layout_of(tensors) == "basicsr":
-        return renamed(tensors, _ours(config_of(tensors)))
+        return renamed_modules(tensors, _ours(config_of(tensors)))
     return without_mean_shift(tensors, head="head.0", tail="tail.1")
 
 
@@ -81,8 +71,8 @@ def to_official(rcan: RCAN, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:
     """
     if layout == "basicsr":
         check_div2k(rcan.config.mean)
-        return renamed(rcan.state_dict(), {ours: theirs for theirs, ours in _ours(rcan.config).items()})
-    return {**mean_shift(rcan.config.mean, value_range=WHITE), **rcan.state_dict()}
+        return renamed_modules(rcan.state_dict(), {ours: theirs for theirs, ours in _ours(rcan.config).items()})
+    return {**mean_shift(rcan.config.mean), **rcan.state_dict()}
 
 
 def _ours(config: RCANConfig) -> dict[str, str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.models.rrdbnet import UNSHUFFLED, RRDBNet, RRDBNetConfig
-from pixmend.weights.families.tensors import counts, shape_of
+from pixmend.weights.families.tensors import counts, renamed, shape_of
 
 LAYOUTS = ("basicsr", "rrdb_trunk", "esrgan_old")
 NEEDED = {
@@ -81,15 +81,14 @@ def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     bare = {name: name.removeprefix(PREFIX) for name in tensors}
     steps = sum(bool(NUMBERED.fullmatch(name)) for name in bare.values()) - len(("conv_first", "conv_hr", "conv_last"))
     names = {theirs: our for our, theirs in (_numbered(steps) if old else TRUNK).items()}
-    ours: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
+
+    def new_name(name: str) -> str:
         module, _, leaf = bare[name].rpartition(".")
         module = BLOCK.sub(r"body.\1.rdb\2.conv\3", module)
         module = "conv_body" if old and FUSION.fullmatch(module) else names.get(module, module)
-        if f"{module}.{leaf}" in ours:
-            raise PixmendError(f"{name}: the file holds this tensor twice, by two names")
-        ours[f"{module}.{leaf}"] = tensor
-    return ours
+        return f"{module}.{leaf}"
+
+    return renamed(tensors, new_name)
 
 
 def to_official(network: RRDBNet, layout: str = LAYOUTS[0]) -> dict[str, Tensor]:

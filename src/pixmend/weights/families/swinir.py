@@ -10,18 +10,24 @@ from torch import Tensor
 from pixmend.errors import PixmendError
 from pixmend.layers.window import relative_index, shift_mask
 from pixmend.models.swinir import SwinIR, SwinIRConfig, Upsampler
-from pixmend.weights.families.edsr_pytorch import scale_of
-from pixmend.weights.families.tensors import shape_of, without
+from pixmend.weights.families.tensors import (
+    TABLE,
+    depths_of,
+    has_body,
+    mlp_ratio_of,
+    scale_of,
+    shape_of,
+    table_of,
+    without,
+)
 
 LAYOUTS = ("swinir",)
-TABLE = "layers.0.residual_group.blocks.0.attn.relative_position_bias_table"
 REQUIRED = {"conv_first.weight", "patch_embed.norm.weight", TABLE}
 LAYER = re.compile(
     r"layers\.\d{1,3}\.(conv\.([024]\.)?(weight|bias)|residual_group\.blocks\.\d{1,3}\."
     r"(attn_mask|attn\.relative_position_(bias_table|index)|(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)))"
 )
-"""All that a body holds; networks that grew from SwinIR put more into theirs."""
-BLOCK = re.compile(r"layers\.(\d{1,3})\.residual_group\.blocks\.\d{1,3}\.norm1\.weight")
+"""All that a body holds."""
 INDEX, MASK = ".attn.relative_position_index", ".attn_mask"
 JPEG_WINDOW = 7
 """The window of the weights that work on 0 to 255, and of no other."""
@@ -29,8 +35,7 @@ JPEG_WINDOW = 7
 
 def layout_of(names: Collection[str]) -> str | None:
     """The layout of a released SwinIR file, if these are its names."""
-    body = (name for name in names if name.startswith("layers."))
-    return LAYOUTS[0] if REQUIRED.issubset(names) and all(LAYER.fullmatch(name) for name in body) else None
+    return LAYOUTS[0] if has_body(names, required=REQUIRED, pattern=LAYER, prefix="layers.") else None
 
 
 def config_of(tensors: Mapping[str, Tensor]) -> SwinIRConfig:
@@ -67,30 +72,6 @@ def _upsampler(tensors: Mapping[str, Tensor], channels: int) -> tuple[Upsampler,
         return "pixelshuffle", scale_of(tensors, "upsample")
     shuffled = shape_of(tensors, "upsample.0.weight", rank=4)[0]
     return "pixelshuffledirect", math.isqrt(shuffled // max(1, channels))
-
-
-def table_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, int]:
-    """Side of the square of offsets that a bias table has entries for, and its heads.
-
-    Raises:
-        PixmendError: there is no such table, or it is not of a square.
-    """
-    entries, heads = shape_of(tensors, name, rank=2)
-    side = math.isqrt(entries)
-    if side**2 != entries:
-        raise PixmendError(f"{name}: {entries} entries are not those of a square window")
-    return side, heads
-
-
-def depths_of(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """How many transformer layers each stage has."""
-    stages = [int(found[1]) for name in tensors if (found := BLOCK.fullmatch(name))]
-    return tuple(stages.count(stage) for stage in sorted(set(stages)))
-
-
-def mlp_ratio_of(tensors: Mapping[str, Tensor], dim: int) -> int:
-    """How much wider the hidden layer of the MLPs is."""
-    return shape_of(tensors, "layers.0.residual_group.blocks.0.mlp.fc1.weight", rank=2)[0] // max(1, dim)
 
 
 def from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
