@@ -143,10 +143,15 @@ def test_training_noise_is_neither_clipped_nor_rounded():
 
 
 def test_an_unknown_task_says_which_there_are():
-    with pytest.raises(pm.PixmendError, match="no task is called 'deblur': there is sr_x2, sr_x3"):
-        degradation("deblur")
+    with pytest.raises(pm.PixmendError, match="no task is called 'sharpen': there is sr_x2, sr_x3"):
+        degradation("sharpen")
     with pytest.raises(pm.PixmendError, match="no task is called 'sr_x5'"):
         scale("sr_x5")
+
+
+def test_what_only_a_camera_makes_cannot_be_made_of_clean_pictures():
+    with pytest.raises(pm.PixmendError, match="task deblur: its input cannot be made of clean pictures"):
+        degradation("deblur")
 
 
 def test_rain_of_no_kind_cannot_be_trained_on():

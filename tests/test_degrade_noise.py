@@ -1,11 +1,11 @@
-"""Gaussian noise: its statistics, and that it depends on the key alone."""
+"""Noise: its statistics, and that it depends on the key alone."""
 
 import math
 
 import pytest
 import torch
 
-from pixmend.degrade import GaussianNoise
+from pixmend.degrade import GaussianNoise, PoissonNoise
 from pixmend.errors import PixmendError
 
 GREY = torch.full((3, 200, 200), 0.5)
@@ -91,3 +91,27 @@ def test_a_sigma_that_is_no_spread_is_refused(sigma: float) -> None:
 def test_eight_bit_tensors_are_refused() -> None:
     with pytest.raises(PixmendError, match="GaussianNoise: expected floats"):
         GaussianNoise(sigma=25)(torch.zeros(3, 4, 4, dtype=torch.uint8), seed=0)
+
+
+def test_poisson_noise_has_the_variance_of_as_many_photons_as_there_are_values() -> None:
+    # All 256 levels, so white is 256 photons: the variance of a level v is v / 256.
+    ramp = (torch.arange(256) / 255).repeat(64, 16).view(1, 64, 4096)
+    noise = PoissonNoise()(ramp, seed=0) - ramp
+    for low, high in ((16, 48), (112, 144), (220, 252)):
+        level = (ramp * 255 >= low) & (ramp * 255 < high)
+        assert float(noise[level].var()) == pytest.approx(float(ramp[level].mean()) / 256, rel=0.05)
+        assert float(noise[level].mean()) == pytest.approx(0, abs=2e-3)
+
+
+def test_poisson_noise_scales_is_drawn_by_its_key_and_leaves_black_alone() -> None:
+    picture = torch.rand(3, 20, 20, generator=torch.Generator().manual_seed(1))
+    once, twice = PoissonNoise()(picture, seed=4) - picture, PoissonNoise(scale=2)(picture, seed=4) - picture
+    torch.testing.assert_close(twice, 2 * once, rtol=0, atol=1e-6)
+    assert not torch.equal(once, PoissonNoise()(picture, seed=5) - picture)
+    assert torch.equal(PoissonNoise()(torch.zeros(1, 4, 4), seed=0), torch.zeros(1, 4, 4))
+
+
+@pytest.mark.parametrize("scale", [-1, float("inf"), float("nan")])
+def test_a_scale_of_poisson_noise_that_is_none_is_refused(scale: float) -> None:
+    with pytest.raises(PixmendError, match="scale of 0 or more"):
+        PoissonNoise(scale=scale)

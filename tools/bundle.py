@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 import pixmend as pm
-from pixmend.evaluate import Report, find, measure, parse_task, protocol_of
+from pixmend.evaluate import Report, baseline_name, baseline_named, find, measure, parse_task, protocol_of
 from pixmend.models.edt import EDT
 from pixmend.recipes import find as find_recipe
 from pixmend.weights import BUNDLED, card, write_weights
@@ -52,21 +52,23 @@ def scores(network: EDT, folder: Path) -> dict[str, list[dict[str, object]]]:
     """A row per task, by protocol."""
     table: dict[str, list[dict[str, object]]] = {}
     for task in SCORED:
-        kind = parse_task(task).kind
-        benchmark = find(folder / BENCHMARKS[kind], task=task)
-        report = measure(network.select(task), benchmark, protocol=protocol_of(kind))
-        table.setdefault(report.protocol.name, []).append(row(report))
-        print(table[report.protocol.name][-1], flush=True)
+        parsed = parse_task(task)
+        benchmark, protocol = find(folder / BENCHMARKS[parsed.kind], task=task), protocol_of(parsed.kind)
+        report = measure(network.select(task), benchmark, protocol=protocol)
+        baseline = measure(baseline_named(baseline_name(parsed), parsed), benchmark, protocol=protocol)
+        table.setdefault(protocol.name, []).append(row(report, baseline))
+        print(table[protocol.name][-1], flush=True)
     return table
 
 
-def row(report: Report) -> dict[str, object]:
-    """The means of a report, rounded as papers print them."""
+def row(report: Report, baseline: Report) -> dict[str, object]:
+    """The means of a report and of its baseline's, rounded as papers print them."""
+    assert report.mean.ssim is not None
     return {
         "task": report.task,
         "benchmark": report.benchmark,
         "pictures": len(report.records),
-        "baseline": round(report.baseline_mean.psnr, 2),
+        "baseline": round(baseline.mean.psnr, 2),
         "psnr": round(report.mean.psnr, 2),
         "ssim": round(report.mean.ssim, 4),
     }

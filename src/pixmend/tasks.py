@@ -1,4 +1,4 @@
-"""What a task's name says: ``sr_x2`` enlarges twice, ``dn_g25`` removes noise of sigma 25, ``dr_L`` light rain."""
+"""What a task's name says: ``sr_x2`` enlarges twice, ``dn_g25`` removes noise of sigma 25, ``jpeg_q40`` JPEG."""
 
 import re
 from dataclasses import dataclass
@@ -6,10 +6,15 @@ from typing import Literal
 
 from pixmend.errors import PixmendError, nearest
 
-Kind = Literal["sr", "dn", "dr"]
+Kind = Literal["sr", "dn", "real", "dr", "jpeg", "deblur", "defocus"]
 
 _EXAMPLES = ("sr_x2", "sr_x3", "sr_x4", "sr_x8", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
-_PATTERN = re.compile(r"sr_x(?P<scale>[2348])|dn_g(?P<sigma>[1-9]\d{0,2})|dr_[LH]|dr", re.ASCII)
+_EXAMPLES += ("dn_real", "jpeg_q10", "jpeg_q40", "deblur", "defocus", "defocus_dual")
+_PATTERN = re.compile(
+    r"sr_x(?P<scale>[2348])|dn_g(?P<sigma>[1-9]\d{0,2})|jpeg_q(?P<quality>[1-9]\d?|100)|dn_real|dr(_[LH])?|deblur|defocus(_dual)?",
+    re.ASCII,
+)
+_KINDS: dict[str, Kind] = {"dn_real": "real", "deblur": "deblur", "defocus": "defocus", "defocus_dual": "defocus"}
 
 _ENLARGES = re.compile(r"_x([2-8])$", re.ASCII)
 
@@ -20,11 +25,13 @@ class Task:
 
     name: str
     kind: Kind
-    """Super-resolution, denoising or deraining."""
+    """Super-resolution, removing Gaussian noise, a camera's own noise, rain, JPEG's traces, motion or defocus blur."""
     scale: int
     """Output pixels per input pixel along each side."""
     sigma: int | None
     """Standard deviation of the noise in 8-bit units; None where no noise is added."""
+    quality: int | None = None
+    """Of the JPEG encoder, 1 to 100; None where nothing is coded."""
 
 
 def parse_task(name: str) -> Task:
@@ -36,9 +43,10 @@ def parse_task(name: str) -> Task:
     match = _PATTERN.fullmatch(name)
     if match is None:
         raise PixmendError(f"no task is called {name!r}: {nearest(name, _EXAMPLES)}")
-    kind: Kind = "sr" if match["scale"] else "dn" if match["sigma"] else "dr"
-    sigma = int(match["sigma"]) if match["sigma"] else None
-    return Task(name=name, kind=kind, scale=int(match["scale"] or 1), sigma=sigma)
+    found: Kind = "sr" if match["scale"] else "dn" if match["sigma"] else "jpeg" if match["quality"] else "dr"
+    sigma, quality = (int(match[part]) if match[part] else None for part in ("sigma", "quality"))
+    kind = _KINDS.get(name, found)
+    return Task(name=name, kind=kind, scale=int(match["scale"] or 1), sigma=sigma, quality=quality)
 
 
 def scale_of(name: str) -> int:

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from pixmend.cli import evaluate, models, restore, train
+from pixmend.cli import data, degrade, evaluate, models, restore, train
 from pixmend.errors import PixmendError
 
 _INTERRUPTED = 130
@@ -21,9 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("restore")(restore.restore)
+app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 
 
 @app.callback()

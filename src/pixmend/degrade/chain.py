@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixmend.degrade.noise import GaussianNoise
+from pixmend.degrade.blur import GaussianBlur
+from pixmend.degrade.interpolate import TorchResize
+from pixmend.degrade.jpeg import JPEG
+from pixmend.degrade.noise import GaussianNoise, PoissonNoise
 from pixmend.degrade.rain import RainStreaks
 from pixmend.degrade.resize import Bicubic, Round8
 from pixmend.errors import PixmendError
@@ -72,5 +75,25 @@ class Choice:
         return int(torch.multinomial(weights, 1, generator=generator(seed)))
 
 
-Degradation = Bicubic | Round8 | GaussianNoise | RainStreaks | Chain | Choice
+Degradation = (
+    Bicubic | Round8 | TorchResize | GaussianBlur | GaussianNoise | PoissonNoise | JPEG | RainStreaks | Chain | Choice
+)
 """Every degradation there is: a configuration names one of these."""
+
+
+def multiple(degradation: Degradation) -> int:
+    """What both sides of a picture must be multiples of for every sample of the result to be a whole one.
+
+    ``Bicubic`` asks for its scale, and ``TorchResize`` for 4 where it quarters; what comes after any other factor of
+    ``TorchResize`` is not foreseen.
+    """
+    if isinstance(degradation, Bicubic):
+        return degradation.scale
+    if isinstance(degradation, TorchResize):
+        divisor = round(1 / degradation.factor) or 1
+        return divisor if math.isclose(divisor * degradation.factor, 1) else 1
+    if isinstance(degradation, Chain):
+        return math.prod(map(multiple, degradation.steps))
+    if isinstance(degradation, Choice):
+        return math.lcm(*map(multiple, degradation.options))
+    return 1

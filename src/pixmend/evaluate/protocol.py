@@ -1,4 +1,4 @@
-"""Protocols: everything that changes a score beside the model and the pictures, under one name.
+"""A protocol: everything that changes a score beside the model and the pictures, under one name and version.
 
 C channels, H and W height and width in pixels.
 """
@@ -8,44 +8,30 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pixmend.errors import PixmendError, nearest
-from pixmend.metrics import Luma, psnr, ssim
+from pixmend.degrade import round8
+from pixmend.errors import PixmendError
+from pixmend.evaluate.alignment import align
+from pixmend.evaluate.noise import Noise
+from pixmend.metrics import Luma, SSIMKind, bt601_rounded, mae, psnr, psnr_b, ssim
 from pixmend.tasks import Kind
+
+Given = Literal["rgb", "grey", "luma"]
+"""What a network is given: three channels (grey is repeated), the grey OpenCV makes of colours, or BT.601 luma."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """PSNR in dB (``inf`` for identical pictures) and SSIM."""
+    """PSNR in dB (``inf`` for identical pictures) and what else the protocol measures, None where it does not."""
 
     psnr: float
-    ssim: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReseededNoise:
-    """White Gaussian noise from NumPy, seeded anew for every picture and drawn in (H, W, RGB) order.
-
-    Neither clipped nor rounded. Because of the seed, pictures of one size get the same noise, and the order
-    of the pictures does not matter; because of the draw, another channel order is another noisy picture.
-    """
-
-    seed: int
-
-    def __call__(self, clean: Tensor, *, sigma: float) -> Tensor:
-        """(C, H, W) in [0, 1] to the noisy (C, H, W) float32; sigma in 8-bit units."""
-        channels, height, width = clean.shape
-        # The published numbers rest on this very stream, which NumPy keeps for ever and calls legacy.
-        state = np.random.RandomState(self.seed)
-        noise = torch.from_numpy(state.normal(0, sigma / 255, (height, width, channels)))
-        return (clean.double() + noise.permute(2, 0, 1)).float()
-
-    def describe(self) -> str:
-        """One clause for people."""
-        return f"noise of NumPy RandomState({self.seed}) anew for every picture, drawn in RGB, not clipped"
+    ssim: float | None = None
+    psnr_b: float | None = None
+    """PSNR less the trace of 8 x 8 blocks, in dB."""
+    mae: float | None = None
+    """Mean absolute error in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,15 +39,29 @@ class Protocol:
     """How restored pictures are scored. Derive variants with ``dataclasses.replace``, under a new name."""
 
     name: str
+    version: int
+    """Counts up whenever a change of the protocol changes a number."""
     source: str
     """Whose behaviour it reproduces, and who differs."""
+    kinds: tuple[Kind, ...]
+    """The tasks it scores."""
     luma: Luma
+    """The values compared, of what the network was given."""
     border: int | Literal["scale"]
     """Pixels left out on each side; ``scale`` is the task's scale, and nothing where that is 1."""
     round8: bool
-    """Whether both pictures are clamped and rounded to 8 bit first."""
-    noise: ReseededNoise | None = None
+    """Whether both pictures are clamped and rounded to 8 bit first; otherwise the restored one is only clamped."""
+    ssim: SSIMKind | None
+    """Which structural similarity; None where the paper prints none."""
+    given: Given = "rgb"
+    noise: Noise | None = None
     """How a denoising task makes its input."""
+    psnr_b: bool = False
+    mae: bool = False
+    aligned: bool = False
+    """Whether the restored picture, rounded, is moved onto the true one first; nothing is rounded after that."""
+    order: Literal["natural", "name"] = "natural"
+    """The order of the files, which counts where noise is seeded once a run."""
 
     def border_at(self, scale: int) -> int:
         """Pixels left out on each side of a picture enlarged ``scale`` times."""
@@ -69,77 +69,80 @@ class Protocol:
             return scale if scale > 1 else 0
         return self.border
 
+    def give(self, image: Tensor) -> Tensor:
+        """A picture as stored, grey (1, H, W) or colour (3, H, W), to what the network is given and scored on.
+
+        Six channels, the two views of a dual-pixel camera, are given as they are.
+        """
+        if self.given == "rgb":
+            return image.expand(3, -1, -1) if image.shape[0] == 1 else image
+        if image.shape[0] == 1:
+            return image
+        return opencv_grey(image) if self.given == "grey" else bt601_rounded(image).float()
+
     def score(self, image: Tensor, high: Tensor, *, scale: int) -> Score:
         """Compare (C, H, W) with the true picture of the same shape; errors as ``metrics.ssim``."""
-        border = self.border_at(scale)
+        image, mask, rounded = image.clamp(0, 1), None, self.round8
+        if self.aligned:
+            found = align(round8(image) if rounded else image, high)
+            image, high, mask, rounded = found.restored, found.true, found.mask, False
+        border, luma = self.border_at(scale), self.luma
         return Score(
-            psnr=psnr(image, high, border=border, luma=self.luma, round8=self.round8),
-            ssim=ssim(image, high, border=border, luma=self.luma, round8=self.round8),
+            psnr=psnr(image, high, border=border, luma=luma, round8=rounded, mask=mask),
+            ssim=ssim(image, high, border=border, luma=luma, round8=rounded, kind=self.ssim, mask=mask)
+            if self.ssim
+            else None,
+            psnr_b=psnr_b(image, high, border=border, luma=luma, round8=rounded) if self.psnr_b else None,
+            mae=mae(image, high, border=border, luma=luma, round8=rounded) if self.mae else None,
         )
+
+    def check(self, kind: Kind) -> None:
+        """Refuse a task that it does not score.
+
+        Raises:
+            PixmendError: another kind of task.
+        """
+        if kind not in self.kinds:
+            kinds = ", ".join(self.kinds)
+            raise PixmendError(
+                f"protocol {self.name}: scores {kinds}, not {kind}: name another, or none for the task's own"
+            )
 
     def describe(self) -> str:
         """What is fixed, in one line for people."""
+        measures = ["PSNR", *(["SSIM"] if self.ssim else []), *(["PSNR-B"] if self.psnr_b else [])]
+        measures += ["MAE"] if self.mae else []
+        values = f"{' and '.join(measures)} on {_GIVEN[self.given] or _LUMAS[self.luma]}"
         border = "border of scale pixels left out" if self.border == "scale" else f"border {self.border}"
-        rounding = "8-bit pictures" if self.round8 else "unrounded pictures"
-        parts = [_LUMAS[self.luma], border, rounding, *([self.noise.describe()] if self.noise else [])]
-        return "; ".join(parts)
+        parts = [values, border, "8-bit pictures" if self.round8 else "unrounded pictures"]
+        parts += [_SSIMS[self.ssim]] if self.ssim else []
+        parts += ["restored picture aligned first"] if self.aligned else []
+        return "; ".join([*parts, *([self.noise.describe()] if self.noise else [])])
 
 
+_GIVEN: Mapping[Given, str] = MappingProxyType(
+    {"rgb": "", "grey": "grey pictures (OpenCV's grey)", "luma": "grey pictures (BT.601 luma, rounded)"}
+)
 _LUMAS: Mapping[Luma, str] = MappingProxyType(
     {
-        "rgb": "PSNR and SSIM on RGB",
-        "bt601": "PSNR and SSIM on BT.601 luma, not rounded",
-        "bt601_rounded": "PSNR and SSIM on BT.601 luma, rounded to 8 bit",
+        "rgb": "RGB",
+        "bt601": "BT.601 luma, not rounded",
+        "bt601_rounded": "BT.601 luma, rounded to 8 bit",
+        "ipt": "IPT's luma (weights over 256)",
+        "full_range": "full-range luma",
+    }
+)
+_SSIMS: Mapping[SSIMKind, str] = MappingProxyType(
+    {
+        "wang": "SSIM of Wang et al., 11 x 11 Gaussian window inside the picture",
+        "matlab": "SSIM of MATLAB's ssim, colours as a volume",
+        "uniform": "SSIM of scikit-image, 7 x 7 window",
     }
 )
 
-CLASSIC_SR = Protocol(
-    name="classic_sr",
-    source="RCAN Evaluate_PSNR_SSIM.m; BasicSR test_y_channel (HAT), SwinIR and EDT test scripts agree",
-    luma="bt601",
-    border="scale",
-    round8=True,
-)
-"""Super-resolution as in the tables of RCAN, SwinIR, EDT and HAT. IPT's luma differs a little."""
 
-COLOUR_DENOISING = Protocol(
-    name="colour_denoising",
-    source="Restormer Denoising/test_gaussian_color_denoising.py; SwinIR draws the noise in BGR order, "
-    "EDT seeds once per run, IPT clips the noisy picture and scores luma",
-    luma="rgb",
-    border=0,
-    round8=True,
-    noise=ReseededNoise(seed=0),
-)
-"""Gaussian colour denoising as in Restormer's tables, one noise level per task."""
-
-DERAINING = Protocol(
-    name="deraining",
-    source="Restormer Deraining/evaluate_PSNR_SSIM.m (MATLAB rgb2ycbcr on uint8); EDT and IPT do not round the luma",
-    luma="bt601_rounded",
-    border=0,
-    round8=True,
-)
-"""Deraining as in Restormer's and its predecessors' tables."""
-
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {protocol.name: protocol for protocol in (CLASSIC_SR, COLOUR_DENOISING, DERAINING)}
-)
-
-_BY_KIND: Mapping[Kind, Protocol] = MappingProxyType({"sr": CLASSIC_SR, "dn": COLOUR_DENOISING, "dr": DERAINING})
-
-
-def protocol_named(name: str) -> Protocol:
-    """One of ``PROTOCOLS``.
-
-    Raises:
-        PixmendError: no such protocol; the message names the nearest, or all of them.
-    """
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    raise PixmendError(f"no protocol is called {name!r}: {nearest(name, PROTOCOLS)}")
-
-
-def protocol_of(kind: Kind) -> Protocol:
-    """The protocol of the field's tables for super-resolution, denoising or deraining."""
-    return _BY_KIND[kind]
+def opencv_grey(image: Tensor) -> Tensor:
+    """(3, H, W) in [0, 1] to (1, H, W): OpenCV's 8-bit grey, 0.299 R + 0.587 G + 0.114 B in whole 32768ths."""
+    red, green, blue = image.mul(255).round().to(torch.int32)
+    grey = (red * 9798 + green * 19235 + blue * 3735 + 16384) >> 15
+    return grey[None].float() / 255

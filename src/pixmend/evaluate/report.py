@@ -1,12 +1,21 @@
-"""What a measurement leaves: a record per picture, means derived from them, and how it was made."""
+"""What a measurement of one model leaves: a record per picture, means derived from them, and the conditions."""
 
-import dataclasses
+import hashlib
 import json
-import math
+import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
 
+import numpy as np
+import torch
+
+from pixmend.evaluate.padding import Padding
 from pixmend.evaluate.protocol import Protocol, Score
+from pixmend.evaluate.statistics import Interval, interval
+
+MEASURES = ("psnr", "ssim", "psnr_b", "mae")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,37 +26,69 @@ class Record:
     height: int
     width: int
     """Sides of the true picture, as scored before the border is left out."""
-    model: Score
-    baseline: Score
+    score: Score
     seconds: float
     """Time of the model alone, from the degraded picture to the restored one in memory."""
+    group: str | None = None
+    """``indoor`` or ``outdoor``, where a benchmark is scored by parts too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Conditions:
+    """All that decides the scores of a run; two runs of the same conditions and pictures give the same records."""
+
+    model: str
+    """SHA-256 of the network's weights and class."""
+    benchmark: str
+    """Digest of its files."""
+    task: str
+    protocol: Protocol
+    padding: Padding
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all of it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Scores of one model on one benchmark for one task under one protocol."""
 
-    benchmark: str
-    made_here: bool
-    """Whether the low-resolution pictures were made here instead of read from files."""
-    task: str
-    scale: int
     model: str
-    baseline: str
-    """``bicubic``, or ``input`` for the degraded picture itself."""
-    protocol: Protocol
+    benchmark: str
+    layout: str
+    problems: tuple[str, ...]
+    """What keeps the scores from comparing with published ones, such as missing pictures."""
+    made_here: bool
+    """Whether low-resolution pictures were made here, by MATLAB's bicubic, instead of read from files."""
+    conditions: Conditions
+    scale: int
     records: tuple[Record, ...]
     versions: Mapping[str, str]
 
     @property
-    def mean(self) -> Score:
-        """Mean over the pictures; PSNR is averaged in dB, as every published table does."""
-        return _mean([record.model for record in self.records])
+    def task(self) -> str:
+        return self.conditions.task
 
     @property
-    def baseline_mean(self) -> Score:
-        """The same of the baseline."""
-        return _mean([record.baseline for record in self.records])
+    def protocol(self) -> Protocol:
+        return self.conditions.protocol
+
+    @cached_property
+    def mean(self) -> Score:
+        """Mean over the pictures; PSNR is averaged in dB, as every published table does."""
+        return mean_of([record.score for record in self.records])
+
+    @property
+    def groups(self) -> dict[str, Score]:
+        """The means of the parts the benchmark has, if any."""
+        names = sorted({record.group for record in self.records if record.group})
+        return {name: mean_of([record.score for record in self.records if record.group == name]) for name in names}
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the mean PSNR."""
+        return interval([record.score.psnr for record in self.records])
 
     @property
     def mean_seconds(self) -> float:
@@ -56,61 +97,33 @@ class Report:
 
     def describe(self) -> str:
         """The conditions, in lines for people."""
-        made = " (low resolution made here: MATLAB bicubic, 8 bit)" if self.made_here else ""
-        return (
-            f"{self.benchmark}, {self.task}, {len(self.records)} pictures{made}\n"
-            f"protocol {self.protocol.name}: {self.protocol.describe()}\n"
-            f"source: {self.protocol.source}"
-        )
-
-    def to_json(self) -> str:
-        """The whole report; an infinite PSNR becomes the string ``inf``, as JSON has no number for it."""
-        content = dataclasses.asdict(dataclasses.replace(self, versions=dict(self.versions)))
-        content["protocol"]["description"] = self.protocol.describe()
-        content["pictures"] = len(self.records)
-        content["means"] = {
-            "model": dataclasses.asdict(self.mean),
-            "baseline": dataclasses.asdict(self.baseline_mean),
-            "seconds": self.mean_seconds,
-        }
-        return json.dumps(_finite(content), indent=2, allow_nan=False)
-
-    def to_markdown(self) -> str:
-        """A table per picture, the mean, the protocol and the versions."""
-        head = f"| picture | {self.baseline} PSNR | SSIM | {self.model} PSNR | SSIM | gain |"
-        rows = [_row(record.name, record.baseline, record.model) for record in self.records]
-        mean = _row("**mean**", self.baseline_mean, self.mean)
-        table = "\n".join([head, "|---|--:|--:|--:|--:|--:|", *rows, mean])
-        title = f"# {self.model} on {self.benchmark}, {self.task}"
-        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        conditions = "\n".join(f"- {line}" for line in (*self.describe().splitlines(), versions))
-        return f"{title}\n\n{table}\n\n{conditions}\n"
+        protocol = self.protocol
+        lines = [
+            f"{self.benchmark}, {self.task}, {len(self.records)} pictures, layout {self.layout}",
+            f"protocol {protocol.name} v{protocol.version}: {protocol.describe()}; padding {self.conditions.padding}",
+            f"source: {protocol.source}",
+            *(["note: low resolution made here: MATLAB's bicubic, 8 bit"] if self.made_here else []),
+            *(f"note: {problem}" for problem in self.problems),
+        ]
+        return "\n".join(lines)
 
 
-def gain(model: Score, baseline: Score) -> float:
-    """PSNR won in dB; nothing where both are perfect."""
-    return 0.0 if model.psnr == baseline.psnr else model.psnr - baseline.psnr
+def mean_of(scores: list[Score]) -> Score:
+    """The mean of each measure; None where the protocol has none."""
+    means: dict[str, float | None] = {}
+    for measure in MEASURES:
+        values = [value for score in scores if (value := getattr(score, measure)) is not None]
+        means[measure] = sum(values) / len(values) if values else None
+    assert means["psnr"] is not None, "every protocol measures PSNR"
+    return Score(psnr=means["psnr"], ssim=means["ssim"], psnr_b=means["psnr_b"], mae=means["mae"])
 
 
-def _row(name: str, baseline: Score, model: Score) -> str:
-    return (
-        f"| {name} | {baseline.psnr:.2f} | {baseline.ssim:.4f} | {model.psnr:.2f} | {model.ssim:.4f} "
-        f"| {gain(model, baseline):+.2f} |"
-    )
-
-
-def _mean(scores: list[Score]) -> Score:
-    count = len(scores)
-    return Score(
-        psnr=sum(score.psnr for score in scores) / count,
-        ssim=sum(score.ssim for score in scores) / count,
-    )
-
-
-def _finite(value: object) -> object:
-    """The same with infinities as strings."""
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return str(value) if isinstance(value, float) and math.isinf(value) else value
+def versions_on(device: torch.device) -> dict[str, str]:
+    """What computed the scores."""
+    return {
+        "pixmend": version("pixmend"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "device": str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
+    }

@@ -1,7 +1,7 @@
-"""What psnr and ssim share: checking a pair of pictures and turning rows of it into the values to compare.
+"""What the metrics share: checking a pair of pictures and turning rows of it into the values to compare.
 
 C channels, H and W height and width in pixels, R rows of a band. A band fits the processor's cache, which
-makes both metrics several times faster than whole pictures would be, and lets pictures be of any size.
+makes the metrics several times faster than whole pictures would be, and lets pictures be of any size.
 """
 
 from typing import get_args
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
-from pixmend.metrics.luma import Luma, bt601, bt601_rounded
+from pixmend.metrics.luma import Luma, luma_of
 
 BAND = 32
 """Rows scored at a time."""
@@ -36,8 +36,31 @@ def cropped(a: Tensor, b: Tensor, *, border: int, luma: Luma, smallest: int) -> 
             f"metrics: expected a border of 0 or more that leaves {smallest} x {smallest} pixels, "
             f"got {border} on pictures of shape {tuple(a.shape)}"
         )
-    rows, columns = (slice(border, size - border) for size in a.shape[1:])
-    return a[:, rows, columns], b[:, rows, columns]
+    return inner(a.detach(), border), inner(b.detach(), border)
+
+
+def cropped_mask(mask: Tensor | None, picture: Tensor, *, border: int, luma: Luma) -> Tensor:
+    """The weight of every value of ``picture``: (1, H, W) or (C, H, W) float64 without ``border`` pixels.
+
+    Without a mask, ones. ``picture`` is as it was before the border was left out.
+
+    Raises:
+        PixmendError: not (1, H, W), nor of the picture's shape where all its channels are compared; all zero.
+    """
+    whole = (1, *picture.shape[1:])
+    if mask is None:
+        return inner(torch.ones((), dtype=torch.float64, device=picture.device).expand(whole), border)
+    if mask.shape != whole and not (luma == "rgb" and mask.shape == picture.shape):
+        raise PixmendError(f"metrics: expected a mask {whole} for luma {luma}, got {tuple(mask.shape)}")
+    mask = inner(mask, border).double()
+    if not mask.any():
+        raise PixmendError("metrics: the mask is 0 at every pixel that is compared: nothing is left to score")
+    return mask
+
+
+def inner(image: Tensor, border: int) -> Tensor:
+    """(C, H, W) without ``border`` pixels on each side."""
+    return image[:, border : image.shape[1] - border, border : image.shape[2] - border]
 
 
 def levels(image: Tensor, *, luma: Luma, round8: bool) -> Tensor:
@@ -47,9 +70,7 @@ def levels(image: Tensor, *, luma: Luma, round8: bool) -> Tensor:
     and the file made of it score the same.
     """
     if round8:
-        image = image.float().clamp(0, 1).mul_(255).add_(0.5).floor_().double().div_(255)
-    if luma == "bt601":
-        image = bt601(image)
-    elif luma == "bt601_rounded":
-        image = bt601_rounded(image)
-    return image.to(torch.float64) * 255
+        values = image.float().clamp(0, 1).mul_(255).add_(0.5).floor_().double()
+    else:
+        values = image.double() * 255
+    return values if luma == "rgb" else luma_of(values, luma)

@@ -31,6 +31,12 @@ class Score:
     protocol: str
     """Which channels were compared and how, without which values of two sources do not compare."""
     source: str
+    named: str | None = None
+    """The protocol of ``pixmend.evaluate`` that measures so; None where there is none."""
+    padding: str = "needed"
+    """How the paper's script fits pictures to the network's windows, as ``pixmend.evaluate`` calls it."""
+    task: str | None = None
+    """Which task of a network of several, or of any noise level, the value is of; None where it has one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
