@@ -60,8 +60,8 @@ def loads(monkeypatch) -> list[str]:
 def test_bicubic_prints_every_picture_the_mean_and_the_protocol(folder, capsys):
     assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2"]) == 0
     printed = capsys.readouterr().out
-    rows = [line.split()[1] for line in printed.splitlines() if line.startswith("│")]
-    assert rows == ["one", "two", "mean"]
+    rows = [line.split()[0] for line in printed.splitlines() if line.split()]
+    assert [row for row in rows if row in ("one", "two", "mean")] == ["one", "two", "mean"]
     text = " ".join(printed.split())
     assert "Tiny, sr_x2" in text and "made here" in text
     assert "protocol classic_sr v1: PSNR and SSIM on BT.601 luma" in text
@@ -99,7 +99,7 @@ def test_a_folder_for_reports_that_cannot_be_made_is_refused_before_anything_is_
     out = str(folder / "one.png")
     assert run(["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2", "--out", out]) == 1
     printed = capsys.readouterr()
-    assert "one.png: cannot write reports here" in printed.err.replace("\n", " ") and printed.out == ""
+    assert "one.png: cannot write here" in printed.err.replace("\n", " ") and printed.out == ""
 
 
 def test_files_of_one_name_in_two_folders_leave_two_reports(folder, tmp_path, capsys, loads, monkeypatch):
@@ -211,6 +211,8 @@ def test_the_protocols_are_listed_with_their_versions(capsys):
         (["--protocol", "clasic_sr"], "did you mean classic_sr?"),
         (["--on", "nowhere"], "nowhere: no such folder"),
         (["--on", "set5"], "say where the benchmarks are with --data"),
+        (["--on", ","], "--on: names nothing"),
+        (["--task", ","], "--task: names nothing"),
         (["--padding", "zero"], "no padding is called 'zero'"),
         (["--protocol", "deraining"], "protocol deraining: scores dr, not sr"),
         (["--task", "dn_g15"], "bicubic: not a baseline of dn_g15: use input"),
@@ -243,3 +245,39 @@ def test_an_empty_folder_and_an_unpaired_picture_are_refused(tmp_path, folder, c
     write_image(tmp_path / "LR/x2/onex2.png", torch.zeros(3, 18, 21))
     assert run(["evaluate", "bicubic", "--on", str(tmp_path), "--task", "sr_x2"]) == 1
     assert "two.png" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_two_models_that_would_be_called_the_same_are_refused_before_anything_runs(folder, capsys, loads):
+    models = ["a/mine/weights.safetensors", "b/mine/weights.safetensors"]
+    assert run(["evaluate", *models, "--on", str(folder), "--task", "sr_x2"]) == 1
+    assert "would both be called mine_weights" in capsys.readouterr().err
+    assert loads == []
+
+
+def test_a_folder_under_data_is_found_by_its_bare_name(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PIXMEND_DATA", str(tmp_path))
+    assert run(["evaluate", "bicubic", "--on", "Tiny", "--task", "sr_x2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["pictures"] == 2
+
+
+def test_several_models_without_a_task_are_scored_on_what_all_of_them_do(folder, capsys, monkeypatch):
+    class One(MultiTask):
+        tasks = ("sr_x3",)
+
+        def select(self, task: str | None = None) -> Restorer:
+            return Nearest(int(self.check_task(task)[-1]))
+
+    monkeypatch.setattr("pixmend.weights.load", lambda name: One() if name == "one" else Several(), raising=False)
+    assert run(["evaluate", "one", "several", "--on", str(folder), "--json"]) == 0
+    assert [report["task"] for report in json.loads(capsys.readouterr().out)] == ["sr_x3"]
+
+
+def test_a_second_run_of_the_same_model_in_one_folder_is_refused_while_the_first_lasts(folder, tmp_path, capsys):
+    from pixmend.files import locked
+
+    (tmp_path / "out").mkdir()
+    arguments = ["evaluate", "bicubic", "--on", str(folder), "--task", "sr_x2", "--out", str(tmp_path / "out")]
+    with locked(tmp_path / "out/.bicubic_Tiny_sr_x2_classic_sr.lock") as held:
+        held.write(b"x")
+        assert run(arguments) == 1
+    assert "another run measures bicubic there" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from pixmend.evaluate import (
     Identity,
     Measurement,
     Published,
+    Score,
     find,
     measure,
     published,
@@ -156,3 +157,27 @@ def test_the_chart_can_show_infinite_scores_and_long_names(comparison):
     record = dataclasses.replace(report.records[0], score=perfect, name="a very long name " * 9)
     alone = dataclasses.replace(report, records=(record,), model="a model of a very long name " * 9)
     assert draw(dataclasses.replace(comparison, reports=(alone,), published=(None,))).width == 1000
+
+
+def test_a_difference_of_exactly_the_tolerance_is_reached(comparison):
+    report = dataclasses.replace(
+        comparison.first, records=(dataclasses.replace(comparison.first.records[0], score=Score(psnr=33.6818)),)
+    )
+    row = Published(psnr=33.66, ssim=None, source="a table")
+    assert row.difference(report) == 0.02 and row.verdict(report, 0.02) == "reached"
+
+
+def test_files_of_many_models_of_long_names_still_have_names_that_fit(comparison):
+    reports = [dataclasses.replace(comparison.first, model=f"{letter}_" + "x" * 55) for letter in "abcdef"]
+    first, second = (
+        dataclasses.replace(comparison, reports=tuple(some), published=(None,) * len(some)).stem
+        for some in (reports, reports[1:])
+    )
+    assert len(first) < 200 and first != second
+
+
+def test_of_three_models_the_gain_stands_behind_each_but_the_first(comparison):
+    third = dataclasses.replace(comparison.reports[1], model="third")
+    three = dataclasses.replace(comparison, reports=(*comparison.reports, third), published=(None,) * 3)
+    head = three.to_markdown().splitlines()[2]
+    assert head.endswith("| nearest gain | third gain |")

@@ -127,10 +127,12 @@ def test_ipts_noise_is_torchs_and_clipped():
     assert torch.allclose(noise.start()(clean, sigma=30), expected, atol=1e-6)
 
 
-def test_the_grey_of_colours_is_opencvs():
+def test_the_grey_of_colours_is_that_of_a_png_file_that_opencv_reads(tmp_path):
     cv2 = pytest.importorskip("cv2")
     colours = torch.randint(0, 256, (3, 40, 50), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    expected = cv2.cvtColor(colours.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY)
+    colours[:, :9] = colours[:1, :9]
+    cv2.imwrite(str(tmp_path / "a.png"), colours.flip(0).permute(1, 2, 0).numpy())
+    expected = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_GRAYSCALE)
     given = PROTOCOLS["grey_denoising"].give(colours.float() / 255)
     assert given.shape == (1, 40, 50)
     assert np.array_equal(given[0].mul(255).round().numpy(), expected)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pixmend.degrade.resize import imresize
@@ -25,6 +26,7 @@ from pixmend.evaluate import (
     find,
     measure,
 )
+from pixmend.evaluate.runner import fingerprint
 from pixmend.image import read_image, write_image
 from pixmend.metrics import psnr, ssim
 from pixmend.models.base import MultiTask, Restorer
@@ -130,7 +132,9 @@ def test_a_network_of_one_channel_is_given_grey_and_one_of_three_is_refused(fold
     protocol = PROTOCOLS["grey_denoising"]
     report = measure(Identity(1), find(folder, task="dn_g15"), protocol=protocol)
     assert 24 < report.mean.psnr < 26, "10 log10(255^2 / 15^2) = 24.6, a little more since rounding clips"
-    with pytest.raises(PixmendError, match="protocol grey_denoising gives 1 channels, and Smoothing takes 3"):
+    with pytest.raises(
+        PixmendError, match="protocol grey_denoising gives 1 channels for dn_g15, and Smoothing takes 3"
+    ):
         measure(Smoothing(), find(folder, task="dn_g15"), protocol=protocol)
 
 
@@ -216,7 +220,7 @@ def test_a_task_the_protocol_does_not_score_is_refused(folder):
 
 
 def test_an_output_that_is_not_finite_is_refused_and_the_picture_named(folder):
-    with pytest.raises(PixmendError, match="1: the output of Broken is not finite"):
+    with pytest.raises(PixmendError, match=r"1\.png: the output of Broken is not finite"):
         measure(Broken(), find(folder, task="dn_g15"), protocol=COLOUR_DENOISING)
 
 
@@ -295,9 +299,33 @@ def test_a_journal_cut_in_its_first_line_starts_anew(folder, tmp_path):
 def test_a_journal_of_other_conditions_or_of_something_else_is_refused(folder, tmp_path):
     path = tmp_path / "a.jsonl"
     Journal(path, conditions(folder))
-    with pytest.raises(PixmendError, match="another model, other pictures or another protocol"):
+    with pytest.raises(PixmendError, match="another model, other pictures, another protocol or other versions"):
         Journal(path, conditions(folder, protocol=PROTOCOLS["classic_sr_ipt"]))
     for text in ("shopping list\n", '{"fingerprint": 3}\n[1]\n'):
         path.write_text(text)
         with pytest.raises(PixmendError, match="is no journal"):
             Journal(path, conditions(folder))
+
+
+def test_networks_that_differ_in_a_number_outside_their_tensors_are_not_mistaken_for_each_other():
+    from pixmend.models.edsr import EDSR, EDSRConfig
+
+    plain, scaled = (EDSR(EDSRConfig(features=4, blocks=1, res_scale=factor)) for factor in (1.0, 0.1))
+    scaled.load_state_dict(plain.state_dict())
+    assert fingerprint(plain) != fingerprint(scaled)
+    again = EDSR(plain.config)
+    again.load_state_dict(plain.state_dict())
+    assert fingerprint(plain) == fingerprint(again)
+
+
+def test_a_picture_that_cannot_be_scored_is_named(folder):
+    write_image(folder / "tiny.png", torch.rand(3, 6, 6))
+    with pytest.raises(PixmendError, match=r"tiny\.png: metrics: "):
+        measure(Nearest(), find(folder, task="sr_x2"), protocol=CLASSIC_SR)
+
+
+def test_a_picture_with_transparent_pixels_is_refused(folder):
+    pixels = torch.randint(0, 256, (12, 12, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy(), mode="RGBA").save(folder / "see_through.png")
+    with pytest.raises(PixmendError, match=r"see_through\.png: has transparent pixels"):
+        measure(Nearest(), find(folder, task="sr_x2"), protocol=CLASSIC_SR)

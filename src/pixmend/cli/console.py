@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
     from rich.table import Table
 
@@ -25,6 +27,29 @@ def notes(*, quiet: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """One line that a terminal prints and does not obey, whatever a stranger's file is called."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def make_folder(folder: "Path") -> None:
+    """The folder of the results, made and tried before hours of work.
+
+    Raises:
+        PixmendError: it cannot be made or written to.
+    """
+    from pixmend.errors import PixmendError
+    from pixmend.files import beside
+
+    trial = beside(folder / "report")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise PixmendError(f"{folder}: cannot write here: {error.strerror}: choose another folder") from error
 
 
 def rows_table(*headings: str, numbers: int = 0) -> "Table":

@@ -165,7 +165,7 @@ def _bar() -> Iterator[Callable[[int, int], None]]:
 
 def _report(manifest: "Manifest", out: Path, *, seconds: float, as_json: bool) -> None:
     for failure in manifest.failures:
-        console.notes().print(_printable(f"failed: {failure.error}"))
+        console.notes().print(console.printable(f"failed: {failure.error}"))
     if "gaussian_noise(" in manifest.chain and not as_json:
         console.notes().print(_CLIPPED)
     if as_json:
@@ -178,7 +178,9 @@ def _report(manifest: "Manifest", out: Path, *, seconds: float, as_json: bool) -
     if manifest.multiple > 1:
         side = f"bottom and right, to multiples of {manifest.multiple}"
         result.print(f"crop    {len(cropped)} of {total} pictures, {side}")
-    result.print(_printable(f"wrote   {len(done)} of {total} pictures into {out}, {len(done) / seconds:.1f} a second"))
+    result.print(
+        console.printable(f"wrote   {len(done)} of {total} pictures into {out}, {len(done) / seconds:.1f} a second")
+    )
 
 
 def _show(found: "tuple[Difference, ...]", *, checked: int, as_json: bool) -> None:
@@ -186,7 +188,7 @@ def _show(found: "tuple[Difference, ...]", *, checked: int, as_json: bool) -> No
         typer.echo(json.dumps({"checked": checked, "differences": [asdict(item) for item in found]}, indent=2))
         return
     for item in found:
-        console.plain().print(_printable(f"{item.picture}: {item.what}"))
+        console.plain().print(console.printable(f"{item.picture}: {item.what}"))
     count = f"{len(found) or 'no'} difference{'' if len(found) == 1 else 's'}"
     console.plain().print(f"{checked} pictures checked, {count}")
 
@@ -194,8 +196,3 @@ def _show(found: "tuple[Difference, ...]", *, checked: int, as_json: bool) -> No
 def _exit_if(wrong: "tuple[object, ...]") -> None:
     if wrong:
         raise typer.Exit(1)
-
-
-def _printable(text: str) -> str:
-    """One line that a terminal prints and does not obey, whatever a file is called."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pixmend.cli.console import make_folder, notes, plain, printable, rows_table
 from pixmend.cli.evaluate_explain import explain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pixmend.evaluate import Comparison, Measurement, Record, Report, Score
+    from pixmend.evaluate import Comparison, Journal, Measurement, Record, Report, Score
 
 
 class _RunByDefault(TyperGroup):
@@ -78,7 +79,7 @@ def run(
 
     plans = plan(models, on=on, tasks=task, data=data, protocol=protocol, padding=padding, against=against)
     if out is not None:
-        _make(out)
+        make_folder(out)
     printed = []
     for planned in plans:
         reports = tuple(_measure(each.measurement, out, force=force) for each in planned)
@@ -102,43 +103,50 @@ def protocols(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
-
     from pixmend.evaluate import PROTOCOLS
 
     if as_json:
         typer.echo(json.dumps([asdict(protocol) for protocol in PROTOCOLS.values()], indent=2))
         return
-    table = Table("protocol", "tasks", "what is fixed", "source", show_lines=True)
+    table = rows_table("protocol", "tasks", "what is fixed", "source")
     for protocol in PROTOCOLS.values():
         name = f"{protocol.name} v{protocol.version}"
         table.add_row(name, ", ".join(protocol.kinds), protocol.describe(), protocol.source)
-    Console().print(table)
+        table.add_section()
+    plain().print(table)
 
 
 def _measure(measurement: "Measurement", out: Path | None, *, force: bool) -> "Report":
+    """Measure; with a folder, go on from what it holds and write every record down, one run at a time."""
+    from pixmend.errors import PixmendError
+    from pixmend.evaluate import Journal
+    from pixmend.files import locked
+
+    if out is None:
+        return _watched(measurement, None)
+    stem = f"{measurement.name}_{measurement.stem}"
+
+    def refuse() -> None:
+        raise PixmendError(f"{out}: another run measures {measurement.name} there: wait for it or name another folder")
+
+    with locked(out / f".{stem}.lock", waiting=refuse):
+        if force:
+            (out / f"{stem}.jsonl").unlink(missing_ok=True)
+        return _watched(measurement, Journal(out / f"{stem}.jsonl", measurement.conditions))
+
+
+def _watched(measurement: "Measurement", journal: "Journal | None") -> "Report":
     """Measure behind a progress bar on standard error, so that standard output holds results only."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pixmend.evaluate import Journal
-
-    journal = None
-    if out is not None:
-        stem = "_".join((measurement.name, measurement.stem))
-        if force:
-            (out / f"{stem}.jsonl").unlink(missing_ok=True)
-        journal = Journal(out / f"{stem}.jsonl", measurement.conditions)
     done = journal.done if journal else {}
+    if journal and done:
+        notes().print(f"{len(done)} pictures taken from {journal.path}: --force measures them anew")
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     console = Console(stderr=True)
-    if done:
-        console.print(
-            f"{len(done)} pictures taken from {out}: --force measures them anew", markup=False, highlight=False
-        )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         title = escape(f"{measurement.name} on {measurement.benchmark.name}, {measurement.benchmark.task.name}")
         bar = progress.add_task(title, total=len(measurement.benchmark.pairs), completed=len(done), rate="")
@@ -148,38 +156,36 @@ def _measure(measurement: "Measurement", out: Path | None, *, force: bool) -> "R
                 journal.add(record)
             progress.update(bar, advance=1, rate=f"{record.seconds:.2f} s/picture")
 
-        return measurement.run(done=done, watch=watch)
+        try:
+            return measurement.run(done=done, watch=watch)
+        except KeyboardInterrupt:
+            if journal:
+                kept = f"{int(progress.tasks[bar].completed)} of {len(measurement.benchmark.pairs)}"
+                notes().print(f"{kept} pictures are kept in {journal.path}: the same command goes on with the rest")
+            raise
 
 
 def _show(comparison: "Comparison") -> None:
-    from rich.console import Console
-
-    console = Console()
+    console = plain()
+    console.print(printable(f"{comparison.first.benchmark}, {comparison.first.task}"), style="bold")
     console.print(_table(comparison))
     for line in (*comparison.sentences(), *comparison.first.describe().splitlines()):
-        console.print(line, markup=False, highlight=False)
+        console.print(printable(line))
     console.print()
 
 
 def _table(comparison: "Comparison") -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
     from pixmend.evaluate.comparison import TITLES
 
     first, reports = comparison.first, comparison.reports
-    table = Table(title=escape(f"{first.benchmark}, {first.task}"), title_justify="left")
-    table.add_column("picture")
     measures = " / ".join(TITLES[measure] for measure in comparison.measures)
-    for report in reports:
-        table.add_column(escape(f"{report.model}\n{measures}"), justify="right")
-    if len(reports) == 2:
-        table.add_column("gain\ndB", justify="right")
-    table.add_column("seconds", justify="right")
+    columns = [f"{printable(report.model)}\n{measures}" for report in reports]
+    columns += ["gain\ndB"] if len(reports) == 2 else []
+    table = rows_table("picture", *columns, "seconds", numbers=len(columns) + 1)
     for index, record in enumerate(first.records):
         records = [report.records[index] for report in reports]
-        scores = [each.score for each in records]
-        table.add_row(escape(record.name), *_cells(comparison, scores), f"{records[-1].seconds:.2f}")
+        cells = _cells(comparison, [each.score for each in records])
+        table.add_row(printable(record.name), *cells, f"{records[-1].seconds:.2f}")
     table.add_section()
     means = [report.mean for report in reports]
     table.add_row("mean", *_cells(comparison, means), f"{reports[-1].mean_seconds:.2f}", style="bold")
@@ -187,11 +193,14 @@ def _table(comparison: "Comparison") -> "Table":
 
 
 def _cells(comparison: "Comparison", scores: "list[Score]") -> list[str]:
+    """Of two models the gain has a column of its own, of more it stands behind each but the first."""
+    from pixmend.evaluate.comparison import gain
+
     cells = [" / ".join(comparison.cells(score)) for score in scores]
-    if len(scores) == 2:
-        first, second = (score.psnr for score in scores)
-        cells.append(f"{0.0 if first == second else second - first:+.2f}")
-    return cells
+    gains = [gain(score, scores[0]) for score in scores[1:]]
+    if len(gains) == 1:
+        return [*cells, gains[0]]
+    return [cells[0], *(f"{cell}  {better}" for cell, better in zip(cells[1:], gains, strict=True))]
 
 
 def _write(comparison: "Comparison", measurements: "list[Measurement]", folder: Path) -> None:
@@ -202,26 +211,8 @@ def _write(comparison: "Comparison", measurements: "list[Measurement]", folder: 
     from pixmend.files import replace
 
     stem = comparison.stem
-    chart = io.BytesIO()
-    draw(comparison, worst=worst_cases(comparison, measurements)).save(chart, format="PNG")
     replace(folder / f"{stem}.json", comparison.to_json() + "\n")
     replace(folder / f"{stem}.md", comparison.to_markdown())
+    chart = io.BytesIO()
+    draw(comparison, worst=worst_cases(comparison, measurements)).save(chart, format="PNG")
     replace(folder / f"{stem}.png", chart.getbuffer())
-
-
-def _make(folder: Path) -> None:
-    """The folder of the reports, made and tried before hours of measuring.
-
-    Raises:
-        PixmendError: it cannot be made or written to.
-    """
-    from pixmend.errors import PixmendError
-    from pixmend.files import beside
-
-    trial = beside(folder / "report")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial.touch()
-        trial.unlink()
-    except OSError as error:
-        raise PixmendError(f"{folder}: cannot write reports here: {error.strerror}") from error

@@ -242,7 +242,7 @@ def _check_files(targets: Mapping[Source, _Targets], manifest: Path, *, force: b
     there = [path for path in (*paths, manifest) if path.exists()]
     if there and not force:
         more = f" and {len(there) - 1} more exist" if len(there) > 1 else " exists"
-        raise PixmendError(f"{there[0]}{more} already: force replaces them, another folder keeps them")
+        raise PixmendError(f"{there[0]}{more} already: --force replaces them, another folder keeps them")
 
 
 @contextmanager

@@ -4,9 +4,9 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 from torch import Tensor
@@ -104,6 +104,9 @@ def read_manifest(path: Path) -> Manifest:
         raise PixmendError(f"{path}: not a manifest: {error}") from error
     if not isinstance(plain, dict):
         raise PixmendError(f"{path}: not a manifest: expected fields, got {type(plain).__name__}")
+    missing = [field.name for field in fields(Manifest) if field.name not in plain]
+    if missing:
+        raise PixmendError(f"{path}: not a manifest: it has no {', '.join(missing)}")
     parts = {"pictures": Made, "failures": Failure}
     for name, kind in parts.items():
         if not isinstance(plain.get(name), list):
@@ -187,6 +190,8 @@ def _written(manifest: Manifest) -> Iterator[PictureFile]:
 def _wrong(folder: Path, item: PictureFile) -> str | None:
     """What is wrong with a file; None where its values are right, however they are packed."""
     path = folder / item.path
+    if PurePath(item.path).is_absolute():
+        return "is a path from the root, which no manifest of ours has"
     if not path.is_file():
         return "is missing"
     if _sha256(path) == item.sha256:

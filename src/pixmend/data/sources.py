@@ -57,11 +57,11 @@ def key_of(seed: int, output: str) -> tuple[int, ...]:
 
 def _sources(given: Path) -> list[Source]:
     if given.is_dir():
-        paths = [path for path in given.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+        named = [(path, path.relative_to(given)) for path in given.rglob("*") if path.suffix.lower() in SUFFIXES]
         return [
-            Source(path=path, name=path.relative_to(given).as_posix())
-            for path in paths
-            if not path.name.startswith(".")
+            Source(path=path, name=name.as_posix())
+            for path, name in named
+            if not path.is_dir() and not any(part.startswith(".") for part in name.parts)
         ]
     if not given.exists():
         raise PixmendError(f"{given}: no such file or folder")

@@ -20,7 +20,7 @@ class GaussianBlur:
     ``cv2.GaussianBlur`` makes too; both take 21 pixels, where a sigma above 3 or so begins to be cut off.
 
     Raises:
-        PixmendError: ``sigma`` not positive, or ``size`` no odd whole number.
+        PixmendError: ``sigma`` not positive, or ``size`` no odd whole number or not above two sigmas.
     """
 
     sigma: float
@@ -31,6 +31,11 @@ class GaussianBlur:
             raise PixmendError(f"GaussianBlur: expected a positive sigma in pixels, got {self.sigma}")
         if not isinstance(self.size, int) or self.size < 1 or self.size % 2 == 0:
             raise PixmendError(f"GaussianBlur: expected an odd size of 1 or more, got {self.size}")
+        if self.size <= 2 * self.sigma:
+            least = 2 * math.floor(self.sigma) + 3
+            raise PixmendError(
+                f"GaussianBlur: {self.size} pixels cut most of a sigma of {self.sigma} off: give size={least} or more"
+            )
 
     def __call__(self, image: Tensor, seed: Key = 0) -> Tensor:
         """(..., H, W) to the same shape and dtype; nothing is drawn from ``seed``."""

@@ -1,5 +1,6 @@
 """Several models on one benchmark: the same pictures side by side, and each model beside its published score."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 
@@ -9,6 +10,8 @@ from pixmend.evaluate.published import Published
 from pixmend.evaluate.report import MEASURES, Report
 from pixmend.evaluate.statistics import Difference, difference
 
+_LONGEST = 100
+"""Letters of the names of models in the name of a file."""
 _DIGITS = {"psnr": 2, "ssim": 4, "psnr_b": 2, "mae": 4}
 TITLES = {"psnr": "PSNR", "ssim": "SSIM", "psnr_b": "PSNR-B", "mae": "MAE"}
 
@@ -36,10 +39,12 @@ class Comparison:
     @property
     def stem(self) -> str:
         """What its files are called, so that no comparison replaces another's."""
-        models = [report.model for report in self.reports]
+        models = "_".join(report.model for report in reversed(self.reports))
+        if len(models) > _LONGEST:  # file systems take 255 bytes
+            models = f"{models[:_LONGEST]}_{hashlib.sha256(models.encode()).hexdigest()[:8]}"
         last = self.reports[-1]
         padding = [] if last.conditions.padding == "needed" else [last.conditions.padding]
-        return "_".join(("_".join(models[::-1]), last.benchmark, last.task, last.protocol.name, *padding))
+        return "_".join((models, last.benchmark, last.task, last.protocol.name, *padding))
 
     def gain(self, report: Report) -> Difference | None:
         """Of a report over the first in PSNR; None for the first itself."""
@@ -70,7 +75,7 @@ class Comparison:
 
     def _model(self, index: int) -> dict[str, object]:
         report, published = self.reports[index], self.published[index]
-        gain = self.gain(report)
+        won = self.gain(report)
         return {
             "name": report.model,
             "sha256": report.conditions.model,
@@ -78,8 +83,8 @@ class Comparison:
             "groups": {name: asdict(score) for name, score in report.groups.items()},
             "interval": asdict(report.interval) if report.interval else None,
             "seconds": report.mean_seconds,
-            "against": self.first.model if gain else None,
-            "gain": asdict(gain) if gain else None,
+            "against": self.first.model if won else None,
+            "gain": asdict(won) if won else None,
             "published": {**asdict(published), "verdict": published.verdict(report, self.tolerance)}
             if published
             else None,
@@ -90,6 +95,7 @@ class Comparison:
         """A table per picture, the means, how sure they are, the published scores, the conditions."""
         names = [report.model for report in self.reports]
         columns = [f"{name} {TITLES[measure]}" for name in names for measure in self.measures]
+        columns += [f"{name} gain" for name in names[1:]]
         lines = [f"# {' and '.join(names)} on {self.first.benchmark}, {self.first.task}", ""]
         lines += [f"| picture | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
         for index, record in enumerate(self.first.records):
@@ -101,7 +107,8 @@ class Comparison:
         return "\n".join(lines) + "\n"
 
     def _row(self, name: str, scores: list[Score]) -> str:
-        return f"| {name} | {' | '.join(cell for score in scores for cell in self.cells(score))} |"
+        cells = [cell for score in scores for cell in self.cells(score)]
+        return f"| {name} | {' | '.join([*cells, *(gain(score, scores[0]) for score in scores[1:])])} |"
 
     def cells(self, score: Score) -> list[str]:
         """A score's measures as papers print them."""
@@ -119,15 +126,20 @@ class Comparison:
                     f"{report.model}: {report.mean.psnr:.2f} dB; with other such pictures, {sure.low:.2f} to "
                     f"{sure.high:.2f} (95 % of bootstrap draws)"
                 )
-            if (gain := self.gain(report)) is not None:
-                between = f" ({gain.interval.low:+.2f} to {gain.interval.high:+.2f})" if gain.interval else ""
+            if (won := self.gain(report)) is not None:
+                between = f" ({won.interval.low:+.2f} to {won.interval.high:+.2f})" if won.interval else ""
                 lines.append(
-                    f"{report.model} against {self.first.model}: {gain.mean:+.2f} dB{between}, better on "
-                    f"{gain.wins} of {gain.pictures} pictures, sign-flip p = {gain.p:.2g}"
+                    f"{report.model} against {self.first.model}: {won.mean:+.2f} dB{between}, better on "
+                    f"{won.wins} of {won.pictures} pictures, sign-flip p = {won.p:.2g}"
                 )
             if published is not None:
                 lines.append(f"{report.model} as published: {published.sentence(report, self.tolerance)}")
         return lines
+
+
+def gain(score: Score, first: Score) -> str:
+    """PSNR won over another model in dB; nothing where both are perfect."""
+    return f"{0.0 if score.psnr == first.psnr else score.psnr - first.psnr:+.2f}"
 
 
 def shown(measure: str, value: float | None) -> str:

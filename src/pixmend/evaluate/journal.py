@@ -8,7 +8,7 @@ from pathlib import Path
 from pixmend.errors import PixmendError
 from pixmend.evaluate.protocol import Score
 from pixmend.evaluate.report import Conditions, Record
-from pixmend.files import replace
+from pixmend.files import not_writable, replace
 
 
 class Journal:
@@ -36,8 +36,11 @@ class Journal:
 
     def add(self, record: Record) -> None:
         """Append; whole lines only count when the file is read again."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite(asdict(record))) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(finite(asdict(record))) + "\n")
+        except OSError as error:
+            raise not_writable(self.path, error) from error
 
     def _read(self, whole: str, fingerprint: str) -> None:
         try:
@@ -50,7 +53,7 @@ class Journal:
             ) from error
         if found != fingerprint:
             raise PixmendError(
-                f"{self.path}: is of a run with another model, other pictures or another protocol: "
+                f"{self.path}: is of a run with another model, other pictures, another protocol or other versions: "
                 "name another folder, or --force to measure anew"
             )
 

@@ -19,7 +19,7 @@ from pixmend.metrics import Luma, SSIMKind, bt601_rounded, mae, psnr, psnr_b, ss
 from pixmend.tasks import Kind
 
 Given = Literal["rgb", "grey", "luma"]
-"""What a network is given: three channels (grey is repeated), the grey OpenCV makes of colours, or BT.601 luma."""
+"""What a network is given: three channels (grey is repeated), the grey OpenCV reads colours as, or BT.601 luma."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +121,7 @@ class Protocol:
 
 
 _GIVEN: Mapping[Given, str] = MappingProxyType(
-    {"rgb": "", "grey": "grey pictures (OpenCV's grey)", "luma": "grey pictures (BT.601 luma, rounded)"}
+    {"rgb": "", "grey": "grey pictures (as OpenCV reads colours)", "luma": "grey pictures (BT.601 luma, rounded)"}
 )
 _LUMAS: Mapping[Luma, str] = MappingProxyType(
     {
@@ -142,7 +142,11 @@ _SSIMS: Mapping[SSIMKind, str] = MappingProxyType(
 
 
 def opencv_grey(image: Tensor) -> Tensor:
-    """(3, H, W) in [0, 1] to (1, H, W): OpenCV's 8-bit grey, 0.299 R + 0.587 G + 0.114 B in whole 32768ths."""
+    """(3, H, W) in [0, 1] to (1, H, W): the 8-bit grey as which OpenCV reads a PNG file in colour.
+
+    That is libpng's, 0.299 R + 0.587 G + 0.114 B in whole 32768ths and cut off, not rounded as OpenCV's own
+    conversion of a picture in memory; half of all pixels differ by a level. Other formats have yet other rules.
+    """
     red, green, blue = image.mul(255).round().to(torch.int32)
-    grey = (red * 9798 + green * 19235 + blue * 3735 + 16384) >> 15
-    return grey[None].float() / 255
+    grey = (red * 9797 + green * 19234 + blue * 3737) >> 15
+    return torch.where((red == green) & (green == blue), red, grey)[None].float() / 255

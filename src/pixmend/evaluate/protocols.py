@@ -48,7 +48,6 @@ COLOUR_DENOISING_SWINIR = replace(
     name="colour_denoising_swinir",
     source="SwinIR main_test_swinir.py, color_dn",
     noise=Noise(generator="numpy", seed=0, seeded="picture", channels="bgr"),
-    order="name",
 )
 COLOUR_DENOISING_EDT = replace(
     COLOUR_DENOISING,

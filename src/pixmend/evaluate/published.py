@@ -34,7 +34,7 @@ class Published:
 
     def difference(self, report: Report) -> float:
         """Ours less the published one, in dB, of the mean rounded as papers round."""
-        return round(report.mean.psnr, 2) - self.psnr
+        return round(round(report.mean.psnr, 2) - self.psnr, 2)
 
     def sentence(self, report: Report, tolerance: float) -> str:
         """Both values, the verdict, and what may explain a difference."""

@@ -35,7 +35,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditions:
-    """All that decides the scores of a run; two runs of the same conditions and pictures give the same records."""
+    """All that decides the scores of a run: two runs of the same conditions give the same records."""
 
     model: str
     """SHA-256 of the network's weights and class."""
@@ -44,6 +44,7 @@ class Conditions:
     task: str
     protocol: Protocol
     padding: Padding
+    versions: Mapping[str, str]
 
     def fingerprint(self) -> str:
         """SHA-256 of all of it."""
@@ -64,11 +65,14 @@ class Report:
     conditions: Conditions
     scale: int
     records: tuple[Record, ...]
-    versions: Mapping[str, str]
 
     @property
     def task(self) -> str:
         return self.conditions.task
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self.conditions.versions
 
     @property
     def protocol(self) -> Protocol:
@@ -85,7 +89,7 @@ class Report:
         names = sorted({record.group for record in self.records if record.group})
         return {name: mean_of([record.score for record in self.records if record.group == name]) for name in names}
 
-    @property
+    @cached_property
     def interval(self) -> Interval | None:
         """Of the mean PSNR."""
         return interval([record.score.psnr for record in self.records])
@@ -118,9 +122,10 @@ def mean_of(scores: list[Score]) -> Score:
     return Score(psnr=means["psnr"], ssim=means["ssim"], psnr_b=means["psnr_b"], mae=means["mae"])
 
 
-def versions_on(device: torch.device) -> dict[str, str]:
-    """What computed the scores."""
+def versions_on(device: torch.device, *, opencv: bool) -> dict[str, str]:
+    """What computed the scores; OpenCV only where it takes part, whose version 5 aligns otherwise than 4."""
     return {
+        **({"opencv": version("opencv-python-headless")} if opencv else {}),
         "pixmend": version("pixmend"),
         "torch": torch.__version__,
         "numpy": np.__version__,

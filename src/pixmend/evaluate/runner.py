@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 
 import torch
@@ -47,6 +47,12 @@ class Measurement:
                 "name a task that fits"
             )
         restorer_with(self.model, self.padding)
+        given = 6 if task.name == "defocus_dual" else 3 if self.protocol.given == "rgb" else 1
+        if self.model.in_channels != given:
+            raise PixmendError(
+                f"evaluate: protocol {self.protocol.name} gives {given} channels for {task.name}, and {self.name} "
+                f"takes {self.model.in_channels}: name another protocol or model"
+            )
 
     @cached_property
     def conditions(self) -> Conditions:
@@ -57,6 +63,7 @@ class Measurement:
             task=self.benchmark.task.name,
             protocol=self.protocol,
             padding=self.padding,
+            versions=versions_on(_weight(self.model).device, opencv=self.protocol.aligned),
         )
 
     @property
@@ -77,7 +84,10 @@ class Measurement:
         records = dict(done or {})
         with _evaluating(self.model):
             for pair, low, high in self._pictures(skipped=records):
-                records[pair.name] = self._record(pair, low, high)
+                try:
+                    records[pair.name] = self._record(pair, low, high)
+                except PixmendError as error:
+                    raise PixmendError(f"{pair.high}: {error}") from error
                 if watch is not None:
                     watch(records[pair.name])
         pairs = self.benchmark.ordered(self.protocol.order).pairs
@@ -90,7 +100,6 @@ class Measurement:
             conditions=self.conditions,
             scale=self.benchmark.task.scale,
             records=tuple(records[pair.name] for pair in pairs),
-            versions=versions_on(_weight(self.model).device),
         )
 
     def restored(self, names: set[str]) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
@@ -122,9 +131,7 @@ class Measurement:
         restored = self._restore(low)
         seconds = time.perf_counter() - started
         if not restored.isfinite().all():
-            raise PixmendError(
-                f"{pair.name}: the output of {self.name} is not finite: its weights or precision are broken"
-            )
+            raise PixmendError(f"the output of {self.name} is not finite: its weights or precision are broken")
         return Record(
             name=pair.name,
             height=high.shape[1],
@@ -136,11 +143,6 @@ class Measurement:
 
     def _restore(self, low: Tensor) -> Tensor:
         """(C, H, W) to (C', sH, sW) float32 on the CPU, where it is scored; the copy also waits for the device."""
-        if self.model.in_channels != low.shape[0]:
-            raise PixmendError(
-                f"evaluate: protocol {self.protocol.name} gives {low.shape[0]} channels, and {self.name} takes "
-                f"{self.model.in_channels}: name another protocol or model"
-            )
         with torch.inference_mode():
             return restorer_with(self.model, self.padding)(low[None].to(_weight(self.model)))[0].float().cpu()
 
@@ -178,8 +180,12 @@ def select(model: Restorer | MultiTask, task: Task) -> Restorer:
 
 
 def fingerprint(model: Restorer) -> str:
-    """SHA-256 of the class, the facts and every tensor of a network."""
-    facts = (type(model).__name__, model.scale, model.multiple, model.fixed_size, model.value_range, model.mean)
+    """SHA-256 of the class, the configuration and every tensor of a network.
+
+    Two networks may differ in nothing but a number that is in no tensor, such as EDSR's ``res_scale``.
+    """
+    configs = [repr(config) for part in model.modules() if is_dataclass(config := getattr(part, "config", None))]
+    facts = (type(model).__name__, model.scale, model.tasks, model.value_range, model.mean, configs)
     digest = hashlib.sha256(repr(facts).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

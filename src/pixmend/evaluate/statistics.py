@@ -40,8 +40,9 @@ def interval(values: Sequence[float]) -> Interval | None:
     array = np.asarray(values, dtype=np.float64)
     if len(array) < 2 or not np.isfinite(array).all():
         return None
-    picked = np.random.default_rng(0).integers(0, len(array), (_DRAWS, len(array)))
-    low, high = np.quantile(array[picked].mean(axis=1), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    draw = np.random.default_rng(0)
+    means = [array[draw.integers(0, len(array), len(array))].mean() for _ in range(_DRAWS)]
+    low, high = np.quantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(low=float(low), high=float(high))
 
 
@@ -51,17 +52,14 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
     if pair.shape[1] == 0 or not np.isfinite(pair).all():
         return None
     gains = pair[0] - pair[1]
-    if len(gains) <= _EXACT:
-        bits = np.arange(2 ** len(gains))[:, None] >> np.arange(len(gains)) & 1
-    else:
-        bits = np.random.default_rng(0).integers(0, 2, (_DRAWS, len(gains)))
-    means = np.abs(((2 * bits - 1) * gains).mean(axis=1))
-    as_far = int((means >= abs(gains.mean()) - 1e-12).sum())
     exact = len(gains) <= _EXACT
+    draw, count = np.random.default_rng(0), 2 ** len(gains) if exact else _DRAWS
+    rows = (index >> np.arange(len(gains)) & 1 if exact else draw.integers(0, 2, len(gains)) for index in range(count))
+    as_far = sum(abs(((2 * bits - 1) * gains).mean()) >= abs(gains.mean()) - 1e-12 for bits in rows)
     return Difference(
         mean=float(gains.mean()),
         interval=interval(gains.tolist()),
-        p=as_far / len(bits) if exact else (as_far + 1) / (len(bits) + 1),
+        p=as_far / count if exact else (as_far + 1) / (count + 1),
         wins=int((gains > 0).sum()),
         pictures=len(gains),
     )

@@ -46,12 +46,13 @@ def list_pictures(root: Path) -> Listing:
         raise PixmendError(
             f"{root}: {'is not a folder' if root.exists() else 'no such folder'}: name a folder of pictures"
         )
-    files = sorted(path for path in root.rglob("*") if path.is_file())
+    files = sorted(path for path in root.rglob("*") if not path.is_dir())
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(root).parts)]
     pictures = tuple(path for path in files if path.suffix.lower() in SUFFIXES)
     if not pictures:
         raise PixmendError(f"{root}: no pictures ({', '.join(SUFFIXES)}) in it or below")
-    return Listing(root=root, pictures=pictures, ignored=tuple(path for path in files if path not in set(pictures)))
+    known = set(pictures)
+    return Listing(root=root, pictures=pictures, ignored=tuple(path for path in files if path not in known))
 
 
 def pair(high: Listing, low: Listing) -> Pairing:

@@ -59,6 +59,10 @@ def check_folder(
     for name, value in (("scale", scale), ("patch", patch)):
         if value is not None and value < 1:
             raise PixmendError(f"check_folder: expected a {name} of 1 or more, got {value}")
+    if low is not None and Path(low).resolve() == Path(folder).resolve():
+        raise PixmendError(
+            f"check_folder: {low} is the folder of the truth itself: name the one of its degraded pictures"
+        )
     if scale is not None and low is None:
         raise PixmendError("check_folder: a scale needs the folder of low pictures")
     high = list_pictures(Path(folder))

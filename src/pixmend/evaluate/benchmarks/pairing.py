@@ -33,10 +33,18 @@ def has_pictures(folder: Path) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Hidden files and those that are no pictures are passed over."""
+    """Hidden files and those that are no pictures are passed over.
+
+    Raises:
+        PixmendError: a picture is a link to nowhere, as of a data set whose files were not fetched.
+    """
     for path in folder.iterdir():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        if path.is_file():
             yield path
+        elif path.is_symlink() and not path.exists():
+            raise PixmendError(f"{path}: is a link to a file that is not there: fetch it or remove the link")
 
 
 def folders(folder: Path) -> list[Path]:

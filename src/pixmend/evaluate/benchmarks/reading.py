@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from pixmend.errors import PixmendError
 from pixmend.evaluate.benchmarks.blocks import read_block
 from pixmend.evaluate.benchmarks.known import Known
 from pixmend.evaluate.benchmarks.pairing import natural, some
-from pixmend.image import read_deep, read_image, read_upper, shape_of
+from pixmend.image import read_deep, read_picture, read_upper, shape_of
 from pixmend.tasks import Task
 
 _CROPPED = 12
@@ -107,7 +108,10 @@ class Benchmark:
             return read_block(path, pair.block)
         if self.task.kind == "defocus":
             return read_upper(path) if pair.right is None else read_deep(path)
-        return read_image(path)
+        picture = read_picture(path)
+        if picture.alpha is not None and picture.alpha.min() < 1:
+            raise PixmendError(f"{path}: has transparent pixels, whose colours nobody sees: flatten it first")
+        return picture.pixels
 
     def _made(self, pair: Pair, high: Tensor) -> tuple[Tensor | None, Tensor]:
         if self.task.kind != "sr":
@@ -167,6 +171,13 @@ class Benchmark:
 
 
 def _sha256(path: Path) -> str:
+    found = path.stat()
+    return _hashed(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _hashed(path: Path, size: int, changed: int) -> str:
+    """Once for all models that are scored on a file, as long as it stays what it is."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -101,7 +101,7 @@ def _row(pen: ImageDraw.ImageDraw, top: int, *, row: _Row, axis: tuple[float, fl
 
 def _axis(values: list[float]) -> tuple[float, float, float]:
     """Start, end and step of the axis: about eight whole steps, the first a little below the lowest value."""
-    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    finite = [value for value in values if math.isfinite(value)] or [40.0]
     span = max(max(finite) - min(finite), 0.5)
     step = next((step for step in _STEPS if span * 1.25 / step <= 8), _STEPS[-1])
     low = math.floor((min(finite) - span / 4) / step) * step

@@ -52,7 +52,8 @@ def case(title: str, low: Tensor, restored: Sequence[Tensor], true: Tensor, *, p
 
 def draw_cases(cases: Sequence[Case], *, models: Sequence[str], width: int) -> Image.Image:
     """A row per case, ``width`` pixels wide; nothing, 0 pixels high, without cases."""
-    columns = len(models) + 2
+    low_again = models[0] == "input"
+    columns = len(models) + (1 if low_again else 2)
     side = min(240, (width - _GAP * (columns - 1)) // columns)
     row = side + 2 * _LABEL + _GAP
     sheet = Image.new("RGB", (width, row * len(cases) + (_LABEL if cases else 0)), PAPER)
@@ -61,7 +62,8 @@ def draw_cases(cases: Sequence[Case], *, models: Sequence[str], width: int) -> I
         top = index * row
         pen.text((0, top + 2), fitted(shown.title, 14, width), INK, font(14))
         labels = ["degraded", *(f"{model} {psnr:.2f}" for model, psnr in zip(models, shown.psnr, strict=True)), "true"]
-        for column, (tile, label) in enumerate(zip((shown.low, *shown.restored, shown.true), labels, strict=True)):
+        tiles = list(zip((shown.low, *shown.restored, shown.true), labels, strict=True))
+        for column, (tile, label) in enumerate(tiles[1:] if low_again else tiles):
             left = column * (side + _GAP)
             sheet.paste(_tile(tile).resize((side, side), Image.Resampling.NEAREST), (left, top + _LABEL))
             pen.text((left, top + _LABEL + side + 2), fitted(label, 12, side), FAINT, font(12))

@@ -21,7 +21,9 @@ def worst_cases(comparison: Comparison, measurements: Sequence[Measurement]) -> 
     alone = len(comparison.reports) == 1
     keys = last if alone else [after - before for before, after in zip(first, last, strict=True)]
     picked = sorted((index for index, key in enumerate(keys) if key == key), key=lambda index: keys[index])[:_CASES]
-    why = "lowest score" if alone else f"least gain over {comparison.first.model}"
+    models = [report.model for report in comparison.reports]
+    whose = f" of {models[-1]}" if len(models) > 2 else ""
+    why = "lowest score" if alone else f"least gain{whose} over {models[0]}"
     results: dict[str, list[Tensor]] = {}
     seen: dict[str, tuple[Tensor, Tensor]] = {}
     for measurement in measurements:

@@ -10,6 +10,7 @@ from typing import Any
 from pixmend.evaluate.explain.choices import Choice
 from pixmend.evaluate.explain.low import Low
 from pixmend.evaluate.explain.similarity import Likeness
+from pixmend.evaluate.journal import finite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +165,7 @@ class Explanation:
                 entry["description"] = number.choice.describe()
         for entry, similar in zip(content["similar"], self.similar, strict=True):
             entry["description"] = similar.likeness.describe()
-        return json.dumps(_finite(content), indent=2, allow_nan=False)
+        return json.dumps(finite(content), indent=2, allow_nan=False)
 
     def to_markdown(self) -> str:
         """The verdict and the tables."""
@@ -210,11 +211,3 @@ def _sentence(finding: Finding) -> str:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) + ("--:",) * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
