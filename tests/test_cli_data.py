@@ -1,4 +1,4 @@
-"""``pixmend data check``: what it prints, writes and answers."""
+"""``pixmend data``: what it prints, writes and answers."""
 
 import json
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_a_file_name_cannot_command_the_terminal(folder, capsys):
         (["train", "--scale", "0"], 2, "--scale"),
         (["train", "--scale", "4"], 1, "a scale needs the folder of low pictures"),
         (["train", "--out", "train/0.png"], 1, "write the report elsewhere"),
-        (["train", "--out", "taken"], 1, "taken: cannot write a report here"),
+        (["train", "--out", "taken"], 1, "taken: cannot write"),
     ],
 )
 def test_wrong_arguments_end_in_one_clear_line(
@@ -110,3 +110,56 @@ def test_wrong_arguments_end_in_one_clear_line(
     assert run(["data", "check", *arguments]) == code
     printed = capsys.readouterr()
     assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+
+
+def test_packing_says_how_much_went_where_and_what_was_left_out(folder, tmp_path, capsys):
+    (folder / "bro\x1bken.png").touch()
+    assert run(["data", "pack", str(folder), "--out", str(tmp_path / "out"), "--shard-size", "20KB"]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'out'}: 2 pictures in 2 shards, ")
+    assert lines[1] == "1 left out, all of them listed in index.json"
+    assert "bro?ken.png" in lines[2] and "\x1b" not in printed.out
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.tar")) == ["000000.tar", "000001.tar"]
+
+
+def test_packing_with_json_prints_the_index_and_nothing_else(folder, tmp_path, capsys):
+    assert run(["data", "pack", str(folder), "--out", str(tmp_path / "out"), "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "out/index.json").read_text()
+    assert json.loads(printed)["shard_size"] == 10**9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere", "--out", "out"], 1, "nowhere: not a folder"),
+        (["train"], 2, "Missing option '--out'"),
+        (["train", "--out", "train/out"], 1, "among the pictures: choose another folder"),
+        (["train", "--out", "out", "--shard-size", "big"], 2, "expected a size such as 500MB or 1GB, got 'big'"),
+        (["train", "--out", "out", "--shard-size", "0GB"], 2, "expected a size such as 500MB"),
+    ],
+)
+def test_wrong_arguments_of_packing_end_in_one_clear_line(
+    folder, tmp_path, capsys, monkeypatch, arguments: list[str], code: int, message: str
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(["data", "pack", *arguments]) == code
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_interrupted_packing_ends_with_130_and_goes_on_when_asked_again(folder, tmp_path, capsys, monkeypatch):
+    from rich.progress import Progress
+
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["data", "pack", str(folder), "--out", str(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "update", interrupt)
+        assert run(arguments) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert run(arguments) == 0
+    assert "2 pictures in 1 shard," in capsys.readouterr().out

@@ -123,5 +123,19 @@ def test_going_on_is_offered_only_where_something_was_saved(stop, lines, monkeyp
         raise stop
 
     monkeypatch.setattr("pixmend.train.fit", fit)
-    assert run(["train", "default", "--data", "x", "--out", "[/]run"]) == 130
+    assert run(["train", "default", "--data", "x", "--out", "[/]run", "--set", "steps=9"]) == 130
     assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_a_longer_run_is_forecast_before_it_starts(folder, tmp_path, capsys):
+    arguments = ["train", "default", "--data", folder, "--out", str(tmp_path / "run"), *TINY, "--set", "steps=200"]
+    assert run(arguments) == 0
+    told = capsys.readouterr().err
+    assert "s per step" in told and "samples/s" in told and "GB on disk" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_weights_say_which_pictures_they_were_trained_on(folder, tmp_path):
+    out = tmp_path / "run"
+    assert run(["train", "default", "--data", folder, "--out", str(out), *TINY]) == 0
+    assert pm.weights.card(out / "weights.safetensors")["data"].startswith("pictures in pictures")

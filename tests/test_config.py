@@ -1,12 +1,12 @@
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from pixmend import PixmendError, override
-from pixmend.config import from_plain
+from pixmend.config import from_plain, to_plain
 from pixmend.recipes import RECIPES, find
-from pixmend.train import Cosine, Halving, Run
+from pixmend.train import FlatThenCosine, Milestones, Run
 
 
 def test_override_sets_nested_fields_by_their_type():
@@ -40,17 +40,17 @@ def test_a_bad_override_names_the_path_and_what_was_expected(assignment, message
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_survives_the_way_through_json(recipe):
     run = find(recipe)
-    assert from_plain(Run, json.loads(json.dumps(asdict(run))), where="run.json") == run
+    assert from_plain(Run, json.loads(json.dumps(to_plain(run))), where="run.json") == run
 
 
-@pytest.mark.parametrize("schedule", [Halving(at=(5, 9)), Cosine(last=0.01)])
+@pytest.mark.parametrize("schedule", [Milestones(at=(5, 9), of=12), FlatThenCosine(low=0.01, flat=0, of=9)])
 def test_a_union_becomes_the_dataclass_with_these_fields(schedule):
     run = replace(find("default"), schedule=schedule)
-    assert from_plain(Run, json.loads(json.dumps(asdict(run))), where="run.json") == run
+    assert from_plain(Run, json.loads(json.dumps(to_plain(run))), where="run.json") == run
 
 
 def test_an_unknown_field_in_a_file_is_refused_with_its_path():
-    plain = {**asdict(find("default")), "stepps": 3}
+    plain = {**to_plain(find("default")), "stepps": 3}
     with pytest.raises(PixmendError, match=r"run.json.stepps: Run has no field 'stepps': did you mean steps\?"):
         from_plain(Run, plain, where="run.json")
 

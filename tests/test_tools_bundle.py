@@ -1,13 +1,14 @@
 import importlib.util
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import pixmend as pm
+from pixmend.config import to_plain
 from pixmend.image import write_image
 from pixmend.recipes import find
 from pixmend.weights import card, write_weights
@@ -48,7 +49,7 @@ def test_a_run_becomes_the_default_weights_with_card_results_and_page(bundle, be
     run = tmp_path / "run"
     run.mkdir()
     made = replace(find("default"), steps=3, data=replace(find("default").data, folders=("/home/me",)))
-    described = {"name": "tiny", "trained": "3 of 3 steps", "data": "noise", "run": asdict(made)}
+    described = {"name": "tiny", "trained": "3 of 3 steps", "data": "noise", "run": to_plain(made)}
     write_weights(run / "weights.safetensors", network.state_dict(), config=network.config, card=described)
     monkeypatch.setattr(sys, "argv", ["bundle.py", str(run), "--benchmarks", str(benchmarks)])
     bundle.main()

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 import pixmend as pm
+from pixmend.config import to_plain
 from pixmend.evaluate import Report, baseline_name, baseline_named, find, measure, parse_task, protocol_of
 from pixmend.models.edt import EDT
 from pixmend.recipes import find as find_recipe
@@ -44,7 +45,7 @@ REMARKS = (
 """What the tensors cannot tell of the weights that ship now: rewrite it with them."""
 SCORED = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L")
 """There is no heavy rain among the benchmarks, so dr_H is not scored."""
-ELSEWHERE = ("data.folders", "data.workers")
+ELSEWHERE = ("data.folders", "data.workers", "notes")
 """Fields of a run that are about where it was made, not what was made."""
 
 
@@ -76,7 +77,7 @@ def row(report: Report, baseline: Report) -> dict[str, object]:
 
 def command(run: dict) -> str:
     """The command that makes such weights: the recipe, and whatever the run changed in it."""
-    recipe, changed = dict(flat(asdict(find_recipe("default")))), []
+    recipe, changed = dict(flat(to_plain(find_recipe("default")))), []
     for name, value in flat(run):
         if name not in ELSEWHERE and recipe[name] != value:
             changed.append(f" --set {name}={value}")

@@ -27,10 +27,32 @@ def override(config: T, *assignments: str) -> T:
     return config
 
 
-def from_plain(kind: type[T], plain: object, *, where: str) -> T:
-    """The dataclass that ``dataclasses.asdict`` and JSON made ``plain`` of; ``where`` names the file in errors.
+def to_plain(config: Any) -> dict[str, Any]:
+    """The fields of a dataclass as JSON has them; where a field may be one of several dataclasses, its ``kind`` too."""
+    hints = get_type_hints(type(config))
+    return {field.name: _plain(getattr(config, field.name), hints[field.name]) for field in fields(config)}
 
-    A field that may be one of several dataclasses becomes the one with these field names.
+
+def _plain(value: Any, hint: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        kind = {"kind": type(value).__name__} if len(_kinds(hint)) > 1 else {}
+        return kind | to_plain(value)
+    if isinstance(value, tuple):
+        inner = get_args(hint)[0] if get_args(hint) else object
+        return [_plain(part, inner) for part in value]
+    return value
+
+
+def _kinds(hint: Any) -> list[type]:
+    """The dataclasses that a field may be."""
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return [member for member in members if is_dataclass(member) and isinstance(member, type)]
+
+
+def from_plain(kind: type[T], plain: object, *, where: str) -> T:
+    """The dataclass that ``to_plain`` and JSON made ``plain`` of; ``where`` names the file in errors.
+
+    A field that may be one of several dataclasses becomes its ``kind``, or without one that with these field names.
 
     Raises:
         PixmendError: a field too many or missing, or a value of the wrong type, with its path.
@@ -64,12 +86,18 @@ def _check_field(kind: type, name: str, where: str) -> None:
 
 
 def _value(hint: Any, value: object, where: str) -> object:
-    """A plain value as its annotated type; nested dataclasses by their field names."""
-    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    kinds = [member for member in members if is_dataclass(member)]
+    """A plain value as its annotated type; nested dataclasses by their kind or field names."""
+    kinds = _kinds(hint)
     if kinds and isinstance(value, Mapping):
-        fitting = [kind for kind in kinds if set(value) == {field.name for field in fields(kind)}] or kinds
-        return from_plain(fitting[0], value, where=where)  # pyright: ignore[reportArgumentType]
+        named = value.get("kind") if len(kinds) > 1 else None
+        value = {name: part for name, part in value.items() if name != "kind"} if named else value
+        fitting = [kind for kind in kinds if kind.__name__ == named]
+        if named and not fitting:
+            raise PixmendError(f"{where}.kind: {nearest(str(named), [kind.__name__ for kind in kinds])}, got {named!r}")
+        fitting = fitting or [kind for kind in kinds if set(value) == {field.name for field in fields(kind)}] or kinds
+        return from_plain(fitting[0], value, where=where)
+    if get_origin(hint) is tuple and isinstance(value, list) and _kinds(get_args(hint)[0]):
+        return tuple(_value(get_args(hint)[0], part, f"{where}.{place}") for place, part in enumerate(value))
     return _convert(hint, value, where)
 
 

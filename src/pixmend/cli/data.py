@@ -1,5 +1,6 @@
-"""``pixmend data``: what can be said of training pictures before a network sees them."""
+"""``pixmend data``: what can be said of training pictures before a network sees them, and how they travel."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,17 +69,59 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("pack")
+def pack_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Training pictures, searched recursively.")],
+    out: Annotated[Path, typer.Option(metavar="OUT_DIR", help="Where the shards and their index go.")],
+    shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Largest shard: 500MB, 1GB.")] = "1GB",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Copy a folder of pictures into a few large tar files, which network disks like better than a million small ones.
+
+    The pictures stay what they are, byte for byte, and training draws the same crops from either. Every picture is
+    decoded once; broken ones are left out and listed. Interrupted, the same command goes on after the last finished
+    file. WebDataset and tar read the result.
+
+    Example: `pixmend data pack imagenet/train --out shards && pixmend train RECIPE --data shards`
+    """
+    from pixmend.data import pack
+
+    with _progress("packing") as watch:
+        index = pack(folder, out, shard_size=_bytes(shard_size), progress=watch)
+    if as_json:
+        typer.echo(index.to_json(), nl=False)
+        return
+    from pixmend.cli.console import plain, printable
+
+    console = plain()
+    total = sum(shard.bytes for shard in index.shards)
+    count = "1 shard" if len(index.shards) == 1 else f"{len(index.shards)} shards"
+    console.print(f"{printable(str(out))}: {index.members} pictures in {count}, {total / 1e9:.3g} GB", soft_wrap=True)
+    if index.skipped:
+        console.print(f"{len(index.skipped)} left out, all of them listed in index.json")
+        for skipped in index.skipped[:_EXAMPLES]:
+            console.print(f"- {printable(skipped.why)}", soft_wrap=True)
+
+
+def _bytes(text: str) -> int:
+    """1GB is a thousand million bytes, as disks count."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise typer.BadParameter(f"expected a size such as 500MB or 1GB, got {text!r}", param_hint="--shard-size")
+    return int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
+
+
 @contextmanager
-def _progress() -> "Iterator[Callable[[int, int], None]]":
+def _progress(doing: str = "checking") -> "Iterator[Callable[[int, int], None]]":
     """A bar on standard error with rate and time left, if there is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("checking", total=None, rate="")
+        bar = progress.add_task(doing, total=None, rate="")
 
         def watch(done: int, total: int) -> None:
             speed = progress.tasks[0].speed
@@ -88,15 +131,15 @@ def _progress() -> "Iterator[Callable[[int, int], None]]":
 
 
 def _show(report: "CheckReport", out: Path | None) -> None:
-    from pixmend.cli.console import plain, rows_table
+    from pixmend.cli.console import plain, printable, rows_table
 
     console = plain()
-    console.print(_printable(report.describe()))
+    console.print(printable(report.describe()))
     if report.findings:
         table = rows_table("", "finding", "cases", "first of them")
         for found in report.findings:
             first = [f"{_named(report, case.files)}: {case.evidence}" for case in found.cases[:_EXAMPLES]]
-            table.add_row(found.severity, found.title, str(len(found.cases)), _printable("\n".join(first)))
+            table.add_row(found.severity, found.title, str(len(found.cases)), "\n".join(map(printable, first)))
         console.print(table)
         console.print("What to do", style="bold")
         for found in report.findings:
@@ -116,11 +159,6 @@ def _named(report: "CheckReport", files: tuple[str, ...]) -> str:
         inside = path.is_relative_to(report.folder) and path != Path(report.folder)
         shown.append(str(path.relative_to(report.folder)) if inside else name)
     return ", ".join(shown)
-
-
-def _printable(text: str) -> str:
-    """What a terminal prints and does not obey, whatever a stranger's file is called."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def _write(report: "CheckReport", folder: Path) -> None:
@@ -146,15 +184,9 @@ def _make(folder: Path, checked: Path) -> None:
     Raises:
         PixmendError: it cannot be made or written to, or lies among the pictures, where it would be one of them.
     """
+    from pixmend.cli.console import make_folder
     from pixmend.errors import PixmendError
-    from pixmend.files import beside
 
     if folder.resolve().is_relative_to(checked.resolve()):
         raise PixmendError(f"{folder}: lies in {checked}, which is never changed: write the report elsewhere")
-    trial = beside(folder / "check.json")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial.touch()
-        trial.unlink()
-    except OSError as error:
-        raise PixmendError(f"{folder}: cannot write a report here: {error.strerror}") from error
+    make_folder(folder)

@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pixmend.cli.train_recipes import show
+
+_MEASURED = 20
+_WORTH_MEASURING = 10 * _MEASURED
+"""Shorter runs are over before a forecast would be."""
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -12,21 +18,31 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: str = typer.Argument(help="A recipe ('default'), or 'resume' to go on with the run in --out."),
+    recipe: str = typer.Argument(
+        help="A recipe (default, hat.sr_x2, ...), or 'resume' to go on with the run in --out."
+    ),
     data: list[Path] = typer.Option([], "--data", help="A folder of pictures. May be given more than once."),
     out: Path = typer.Option(..., "--out", help="The run's folder: weights, log, curves, previews."),
+    validate: list[Path] = typer.Option(
+        [], "--validate", help="A benchmark to score on the way; best weights are kept."
+    ),
     settings: list[str] = typer.Option([], "--set", help="Change a field of the run: optim.lr=1e-4, steps=1000."),
+    _list: bool = typer.Option(False, "--list", callback=show, is_eager=True, help="Show the recipes, and end."),
 ) -> None:
     """Train a network on folders of pictures.
 
     Ctrl-C finishes the step and saves; **pixmend train resume --out RUN** goes on from there. The folder's
     weights.safetensors is what **pixmend restore --model** takes.
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from pixmend.config import override
 
     run = override(_run(recipe, data, out), *settings)
+    if validate:
+        run = replace(run, validation=tuple(str(folder) for folder in validate))
     console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
     try:
         path = _watched(run, out, resume=recipe == "resume", console=console)
@@ -52,7 +68,8 @@ def _run(recipe: str, data: list[Path], out: Path) -> "Run":
         run = find(recipe)
         if not folders:
             raise PixmendError("--data: training needs a folder of pictures")
-        return replace(run, data=replace(run.data, folders=folders))
+        where = "pictures in " + ", ".join(folder.resolve().name for folder in data)
+        return replace(run, data=replace(run.data, folders=folders), notes=run.notes or where)
     file = out / "run.json"
     try:
         run = from_plain(Run, json.loads(file.read_text()), where=str(file))
@@ -64,10 +81,10 @@ def _run(recipe: str, data: list[Path], out: Path) -> "Run":
 
 
 def _watched(run: "Run", out: Path, *, resume: bool, console: "Console") -> Path:
-    """Train with a progress bar: loss, steps and samples a second, time left."""
+    """Train with a progress bar: loss, steps and samples a second, time left; before that say what it will take."""
     from rich import progress
 
-    from pixmend.train import Progress, fit
+    from pixmend.train import Progress, fit, forecast
 
     columns = (
         progress.TextColumn("{task.description}", markup=False),
@@ -81,6 +98,7 @@ def _watched(run: "Run", out: Path, *, resume: bool, console: "Console") -> Path
     with progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         pictures = bar.add_task("decode", total=None, note="pictures")
         steps = bar.add_task(run.name, total=run.steps, note="", visible=False)
+        measured = bar.add_task("measuring", total=_MEASURED, note="steps", visible=False)
 
         def loading(done: int, total: int) -> None:
             bar.update(pictures, completed=done, total=total)
@@ -91,4 +109,10 @@ def _watched(run: "Run", out: Path, *, resume: bool, console: "Console") -> Path
             bar.update(pictures, visible=False)
             bar.update(steps, completed=seen.step, visible=True, note=note)
 
+        def measure(seen: Progress) -> None:
+            bar.update(pictures, visible=False)
+            bar.update(measured, completed=seen.step, visible=seen.step < _MEASURED)
+
+        if not resume and run.steps >= _WORTH_MEASURING:
+            console.print(f"{run.name}: {forecast(run, out, loading=loading, watch=measure).describe()}")
         return fit(run, out, resume=resume, loading=loading, watch=watch)

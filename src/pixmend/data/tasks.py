@@ -1,10 +1,24 @@
 """What each task's training input is made by."""
 
-from pixmend.degrade import JPEG, RAIN_HEAVY, RAIN_LIGHT, Bicubic, Chain, Degradation, GaussianNoise, Round8
+from dataclasses import replace
+
+from pixmend.degrade import (
+    JPEG,
+    RAIN_HEAVY,
+    RAIN_LIGHT,
+    Bicubic,
+    Chain,
+    Degradation,
+    GaussianNoise,
+    RainStreaks,
+    Round8,
+)
 from pixmend.errors import PixmendError
 from pixmend.tasks import parse_task
 
 _RAIN = {"dr_L": RAIN_LIGHT, "dr_H": RAIN_HEAVY}
+_BLIND = {"dn_blind": GaussianNoise(sigma=(0.0, 50.0))}
+"""Tasks that are trained and not scored: what they do no benchmark says. Restormer's denoiser of any sigma."""
 
 
 def scale(task: str) -> int:
@@ -13,31 +27,42 @@ def scale(task: str) -> int:
     Raises:
         PixmendError: no such task.
     """
-    return parse_task(task).scale
+    return 1 if task in _BLIND else parse_task(task).scale
 
 
-def degradation(task: str) -> Degradation:
+def degradation(task: str, *, round8: bool = True, clip: bool = False) -> Degradation:
     """From a clean picture in [0, 1] to the task's input.
 
-    Super-resolution learns from MATLAB bicubic reductions rounded to 8 bit, denoising from noise that is neither
-    clipped nor rounded, deraining from light (``dr_L``) or heavy (``dr_H``) streaks rounded to 8 bit, ``jpeg_q40`` from
-    what the encoder leaves at that quality.
+    Super-resolution learns from MATLAB bicubic reductions, denoising from Gaussian noise, of any sigma up to 50 for
+    ``dn_blind``, deraining from light (``dr_L``) or heavy (``dr_H``) streaks, ``jpeg_q40`` from what the encoder
+    leaves at that quality. Small and rainy pictures are rounded to 8 bits, as files hold them, unless ``round8`` is
+    False, as for HAT on ImageNet; noise is never rounded, and clipped to [0, 1] only with ``clip``, as for IPT.
 
     Raises:
         PixmendError: no such task, one whose input only a camera makes, or ``dr``, which does not say how much it
             rains.
     """
+    if task in _BLIND:
+        return replace(_BLIND[task], clip=clip)
     parsed = parse_task(task)
     if parsed.kind == "sr":
-        return Chain(Bicubic(scale=parsed.scale), Round8())
+        return _rounded(Bicubic(scale=parsed.scale), round8)
     if parsed.sigma is not None:
-        return GaussianNoise(sigma=float(parsed.sigma))
+        return GaussianNoise(sigma=float(parsed.sigma), clip=clip)
     if parsed.quality is not None:
         return JPEG(quality=parsed.quality)
     if parsed.kind != "dr":
         raise PixmendError(
-            f"task {task}: its input cannot be made of clean pictures: use sr_x*, dn_g*, dr_* or jpeg_q*"
+            f"task {task}: its input cannot be made of clean pictures: training it takes pairs of degraded and clean "
+            f"ones; what can be made is sr_x*, dn_g*, dn_blind, dr_* and jpeg_q*"
         )
     if task not in _RAIN:
-        raise PixmendError(f"task {task}: does not say how much rain to train on: use {' or '.join(_RAIN)}")
-    return Chain(_RAIN[task], Round8())
+        raise PixmendError(
+            f"task {task}: does not say how much rain to train on: use {' or '.join(_RAIN)}, or pairs of rainy and "
+            f"clean pictures"
+        )
+    return _rounded(_RAIN[task], round8)
+
+
+def _rounded(made: Bicubic | RainStreaks, round8: bool) -> Chain:
+    return Chain(made, Round8()) if round8 else Chain(made)  # alone it would draw other rain

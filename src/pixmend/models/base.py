@@ -83,6 +83,10 @@ class Restorer(nn.Module):
         """``mean`` as (C, 1, 1), of the kind of ``x``; no buffer, so that nothing is to be moved or loaded."""
         return x.new_tensor(self.mean).view(-1, 1, 1)
 
+    def reduction(self, task: str) -> int:
+        """Input pixels per token of the body along each side, which is how patches for training are measured."""
+        return 1
+
     def select(self, task: str | None) -> "Restorer":
         """The same network for one of its tasks, which for a network with a single task is all of it.
 
@@ -200,6 +204,10 @@ class MultiTask(nn.Module):
     """One body, and a head and a tail for each task. ``select`` gives the network of one task as a ``Restorer``."""
 
     tasks: tuple[str, ...]
+
+    def reduction(self, task: str) -> int:
+        """As of a ``Restorer``, for one of the tasks."""
+        return 1
 
     def forward(self, x: Tensor, task: str | None = None) -> Tensor:
         """(B, C, H, W) in [0, 1] to the task's (B, C, s H, s W); ``task`` may be left out where there is only one."""

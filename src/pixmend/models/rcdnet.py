@@ -10,7 +10,9 @@ proximal operators are learned networks.
 b batch, H and W height and width, N rain maps, D dual channels, k the kernel's side. Pictures are in [0, 255].
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +57,14 @@ class RCDNetConfig:
 VARIANTS = {"rcdnet": RCDNetConfig()}
 
 
+class Stages(NamedTuple):
+    """What the network finds on its way, each (b, 3, H, W): S + 2 backgrounds, of which the first is from before the
+    S stages and the last the result, and the rain layer of every stage."""
+
+    backgrounds: tuple[Tensor, ...]
+    rain: tuple[Tensor, ...]
+
+
 class RCDNet(Restorer):
     """The unrolled iteration, M-net and B-net in turn, and a last network that refines B (paper, section 4)."""
 
@@ -85,7 +95,23 @@ class RCDNet(Restorer):
 
     def restore(self, x: Tensor) -> Tensor:
         """(b, 3, H, W) to the last background of the same shape."""
+        background = x
+        for found, _ in self._unrolled(x):
+            background = found
+        return background
+
+    def stages(self, x: Tensor) -> Stages:
+        """Every stage of (b, 3, H, W) in [0, 1], in [0, 1] too, for a loss over all of them (paper, section 4)."""
+        backgrounds, rain = zip(*self._unrolled(x * self.value_range), strict=True)
+        return Stages(
+            tuple(background / self.value_range for background in backgrounds),
+            tuple(layer / self.value_range for layer in rain if layer is not None),
+        )
+
+    def _unrolled(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Backgrounds in turn, each with the rain layer that it was made with; the first and the last have none."""
         background, dual = _apart(self.xnet(torch.cat((x, F.conv2d(x, self.w_z_f, padding=1)), dim=1)))
+        yield background, None
         kernels = self.conv[SHARED] / DAMPING
         # The first step starts from no rain: from what is above a threshold, with a dictionary of its own.
         maps = self.m_stage[0](_correlate(F.relu(x - background - self.tau), self.weight0 / DAMPING))
@@ -95,11 +121,12 @@ class RCDNet(Restorer):
             # B-net: a step towards the picture without its rain.
             background = background - etas[stage] * (background - (x - rain))
             background, dual = _apart(self.x_stage[stage](torch.cat((background, dual), dim=1)))
+            yield background, rain
             if stage + 1 < self.config.stages:
                 # M-net: a step against the gradient, what the maps explain wrongly as the kernels see it.
                 gradient = _correlate(rain - (x - background), kernels)
                 maps = self.m_stage[stage + 1](maps - self.eta11[stage] / DAMPING * gradient)
-        return _apart(self.fxnet(torch.cat((background, dual), dim=1)))[0]
+        yield _apart(self.fxnet(torch.cat((background, dual), dim=1)))[0], None
 
 
 def _convolve(maps: Tensor, kernels: Tensor) -> Tensor:

@@ -1,22 +1,10 @@
-"""Training runs by name, each a function that returns a typed run to carry out or to derive others from."""
+"""Training runs by name, each a function that returns a typed run to carry out or to derive others from.
 
-from collections.abc import Callable
+A function's docstring says which table of a paper it reproduces, with which command and pictures, on what hardware,
+what score to expect by which protocol, and where paper and code disagree.
+"""
 
-from pixmend.errors import PixmendError, nearest
-from pixmend.recipes import default
-from pixmend.train import Run
+from pixmend.recipes import cnn, default, edt, hat, ipt, restormer, swinir
+from pixmend.recipes.names import RECIPES, find
 
-RECIPES: dict[str, Callable[[], Run]] = {"default": default.edt_p}
-
-__all__ = ["RECIPES", "default", "find"]
-
-
-def find(name: str) -> Run:
-    """The run of a recipe.
-
-    Raises:
-        PixmendError: no such recipe.
-    """
-    if name not in RECIPES:
-        raise PixmendError(f"no recipe is called {name!r}: {nearest(name, RECIPES)}")
-    return RECIPES[name]()
+__all__ = ["RECIPES", "cnn", "default", "edt", "find", "hat", "ipt", "restormer", "swinir"]

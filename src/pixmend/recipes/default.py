@@ -5,7 +5,6 @@ from dataclasses import replace
 from pixmend.models.edt import VARIANTS
 from pixmend.train import Adam, Data, Every, Plateau, Run
 
-PHOTOS = "29 photographs free to use, modify and redistribute (CC0, Unsplash, Pexels, NASA, SpaceX); no benchmark"
 TASKS = ("sr_x2", "sr_x3", "sr_x4", "dn_g15", "dn_g25", "dn_g50", "dr_L", "dr_H")
 
 
@@ -19,6 +18,7 @@ def edt_p() -> Run:
 
     Hardware: two cores of an AMD EPYC with bfloat16, 1.0 s per step with nothing else running; beside other work the
     4350 steps took 115 minutes.
+    Data: 29 photographs free to use, modify and redistribute (CC0, Unsplash, Pexels, NASA, SpaceX).
     Command: ``pixmend train default --data photos --out runs/default``.
     """
     return Run(
@@ -31,5 +31,4 @@ def edt_p() -> Run:
         ema=0.998,
         clip=1.0,
         every=Every(log=50, preview=500, save=250),
-        notes=PHOTOS,
     )

@@ -2,11 +2,28 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
+from pixmend.data import Small
 from pixmend.errors import PixmendError
+from pixmend.models import NETWORKS, Config
 from pixmend.models.edt import EDTConfig
+from pixmend.train.objectives import L1, Objective, check_network
 from pixmend.train.schedule import Schedule
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """From step ``start`` on: crops of this side, so many of them in a step. Progressive learning (Restormer)."""
+
+    start: int
+    patch: int
+    batch: int
+
+    def __post_init__(self) -> None:
+        for name in ("start", "patch", "batch"):
+            _expect(f"data.stages: {name}", getattr(self, name), "1 or more", getattr(self, name) >= 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +36,16 @@ class Data:
     """Samples per task and step, over all processes together."""
     every_task: bool = True
     """Every task in every step (EDT), or one drawn for each step (IPT)."""
+    stages: tuple[Stage, ...] = ()
+    """What ``patch`` and ``batch`` become later; before the first stage they are as said above."""
+    low: tuple[str, ...] = ()
+    """Folders of degraded pictures that belong by name to those of the one clean folder; two of a dual-pixel camera."""
+    small: Small = "skip"
+    """What becomes of pictures smaller than a crop."""
+    round8: bool = True
+    """Whether what is made of clean pictures is rounded to 8 bit where the papers' files are; HAT's ImageNet is not."""
+    clip: bool = False
+    """Whether noisy pictures are clipped to [0, 1], as IPT's are and no other's."""
     candidates: int = 1
     """Crops drawn for each sample, of which the one with the most detail is kept."""
     workers: int = 0
@@ -27,6 +54,13 @@ class Data:
         for name in ("patch", "batch", "candidates"):
             _expect(f"data.{name}", getattr(self, name), "1 or more", getattr(self, name) >= 1)
         _expect("data.workers", self.workers, "0 or more", self.workers >= 0)
+        starts = [stage.start for stage in self.stages]
+        _expect("data.stages", starts, "starts that rise", all(a < b for a, b in pairwise(starts)))
+
+    def at(self, step: int) -> tuple[int, int]:
+        """Patch and batch of a step."""
+        begun = [stage for stage in self.stages if stage.start <= step]
+        return (begun[-1].patch, begun[-1].batch) if begun else (self.patch, self.batch)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,15 +76,45 @@ class Adam:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdamW:
+    """Adam with decoupled weight decay (1711.05101), as Restormer trains."""
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 1e-4
+
+    def __post_init__(self) -> None:
+        Adam(lr=self.lr, betas=self.betas)
+        _expect("optim.weight_decay", self.weight_decay, "0 or more", 0 <= self.weight_decay < math.inf)
+
+
+Optim = Adam | AdamW
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mixup:
+    """Blend every sample with another of its batch, weighed by Beta(alpha, alpha), in half of the steps.
+
+    Restormer's code trains all denoisers so, and its paper does not say it. A batch of one is left alone.
+    """
+
+    alpha: float = 1.2
+
+    def __post_init__(self) -> None:
+        _expect("mixup.alpha", self.alpha, "a finite number above 0", 0 < self.alpha < math.inf)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Every:
-    """Steps between two of each: log lines, preview pictures, checkpoints."""
+    """Steps between two of each: log lines, preview pictures, checkpoints, scores on the run's ``validation``."""
 
     log: int = 50
     preview: int = 1000
     save: int = 500
+    score: int = 5000
 
     def __post_init__(self) -> None:
-        for name in ("log", "preview", "save"):
+        for name in ("log", "preview", "save", "score"):
             _expect(f"every.{name}", getattr(self, name), "1 or more", getattr(self, name) >= 1)
 
 
@@ -59,11 +123,15 @@ class Run:
     """Everything a run depends on, but for the pictures in its folders."""
 
     name: str
-    model: EDTConfig
+    model: Config
     data: Data
-    optim: Adam
+    optim: Optim
     schedule: Schedule
     steps: int
+    objective: Objective = field(default_factory=L1)
+    start: str | None = None
+    """Weights to begin with, a file or a name: every tensor that fits is taken, the others stay as drawn."""
+    mixup: Mixup | None = None
     ema: float = 0.999
     """Decay of the moving average of the weights, which is what is saved for use."""
     clip: float | None = None
@@ -72,16 +140,29 @@ class Run:
     """Of the multiplications; weights and their averages stay float32. ``auto``: bfloat16 where the device has it."""
     seed: int = 0
     every: Every = field(default_factory=Every)
+    validation: tuple[str, ...] = ()
+    """Folders of benchmarks that are scored while the run goes on; the weights of the best mean PSNR are kept."""
     notes: str = ""
-    """Where the pictures come from and under what licence; kept inside the weights."""
+    """What the pictures are, and their licence, kept inside the weights; by itself the command names the folders."""
 
     def __post_init__(self) -> None:
         _expect("steps", self.steps, "1 or more", self.steps >= 1)
         _expect("ema", self.ema, "from 0 to below 1", 0 <= self.ema < 1)
         _expect("clip", self.clip, "above 0, or none", self.clip is None or self.clip > 0)
-        grid = math.lcm(*self.model.window)
-        fits = self.data.patch % grid == 0
-        _expect("data.patch", self.data.patch, f"a multiple of {grid}, for the windows to fit", fits)
+        _expect("model.task", None, "the name of the task to train", bool(self.tasks))
+        check_network(self.objective, NETWORKS[type(self.model)])
+        if isinstance(self.model, EDTConfig):  # which trains every task in one pass, without extending pictures
+            grid = math.lcm(*self.model.window)
+            fits = self.data.patch % grid == 0
+            _expect("data.patch", self.data.patch, f"a multiple of {grid}, for the windows to fit", fits)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What is trained: the tasks of a network of several, the task of another or what its scale says."""
+        tasks: tuple[str, ...] = getattr(self.model, "tasks", ())
+        task: str | None = getattr(self.model, "task", None)
+        scale: int = getattr(self.model, "scale", 1)
+        return tasks or ((task,) if task else (f"sr_x{scale}",) if scale > 1 else ())
 
 
 def _expect(field: str, value: object, expected: str, good: bool) -> None:

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from pixmend import files
-from pixmend.data import Batches
 from pixmend.degrade import imresize
 from pixmend.errors import PixmendError
 from pixmend.image import write_image
+from pixmend.train.batches import RunBatches
 from pixmend.train.config import Run
 
 logger = logging.getLogger(__name__)
 
-LOG, CURVES = "log.jsonl", "curves.png"
+LOG, CURVES, SKIPPED = "log.jsonl", "curves.png", "skipped.txt"
 PREVIEW_KEY = -1
 """The step whose batch is shown: none that is trained on."""
 
@@ -28,7 +28,7 @@ PREVIEW_KEY = -1
 class Diary:
     """Writes into a run's folder. It never stops a run: what the disk refuses is a warning."""
 
-    def __init__(self, out: Path, run: Run, batches: Batches) -> None:
+    def __init__(self, out: Path, run: Run, batches: RunBatches) -> None:
         self.out, self.run, self.batches = out, run, batches
         self.loss = float("nan")
         self._tally: dict[str, list[float]] = {}
@@ -62,16 +62,25 @@ class Diary:
             file.write(json.dumps(line) + "\n")
         self._tally, self._since, self._steps = {}, now, 0
 
+    def close(self, skipped: Mapping[str, str]) -> None:
+        """List the pictures that could not be used."""
+        if skipped:
+            with _lenient():
+                files.replace(self.out / SKIPPED, "".join(f"{name}: {why}\n" for name, why in skipped.items()))
+            logger.warning("%d pictures could not be used: %s", len(skipped), self.out / SKIPPED)
+
     def draw(self) -> None:
-        """The loss of every task against the step, as curves.png."""
+        """Every term of the loss against the step, as curves.png."""
         from matplotlib.figure import Figure
 
         lines = self._lines()
+        if not lines:
+            return
         figure = Figure(figsize=(8, 5), layout="constrained")
-        axes = figure.add_subplot(xlabel="step", ylabel="mean absolute error", yscale="log", title=self.run.name)
-        for task in self.run.model.tasks:
-            points = [(line["step"], line["losses"][task]) for line in lines if task in line["losses"]]
-            axes.plot(*zip(*points, strict=True) if points else ((), ()), label=task, linewidth=1)
+        axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log", title=self.run.name)
+        for term in dict.fromkeys(term for line in lines for term in line["losses"]):
+            points = [(line["step"], line["losses"][term]) for line in lines if term in line["losses"]]
+            axes.plot(*zip(*points, strict=True), label=term, linewidth=1)
         axes.grid(alpha=0.3)
         axes.legend(ncols=2, fontsize="small")
         drawn = io.BytesIO()
@@ -85,11 +94,12 @@ class Diary:
         tiles: list[Tensor] = []
         network.eval()
         device = next(network.parameters()).device
-        for task in self.run.model.tasks:
+        for task in self.run.tasks:
             low, high = (side[0] for side in self.batches.pairs(PREVIEW_KEY, task, indices=(0,)))
             restored = network.select(task)(low[None].to(device))[0].float().cpu()  # pyright: ignore[reportCallIssue]
             side = 192
-            tiles.append(torch.cat([imresize(tile, size=(side, side)) for tile in (low, restored, high)], dim=1))
+            shown = (tile[:3].expand(3, -1, -1) for tile in (low, restored, high))  # of two views the left one
+            tiles.append(torch.cat([imresize(tile, size=(side, side)) for tile in shown], dim=1))
         folder = self.out / "previews"
         with _lenient():
             folder.mkdir(exist_ok=True)

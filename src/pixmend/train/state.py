@@ -1,7 +1,7 @@
 """What a run keeps on disk: what it is, one file to go on from and one to use, each written whole or not at all."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from pixmend import files
+from pixmend.config import to_plain
 from pixmend.errors import PixmendError
 from pixmend.files import not_writable
 from pixmend.train.config import Run
@@ -42,7 +43,7 @@ def begin(out: Path, run: Run) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_writable(out, error) from error
-    files.replace(out / RUN, json.dumps(asdict(run), indent=2) + "\n")
+    files.replace(out / RUN, json.dumps(to_plain(run), indent=2) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,13 @@ class State:
             **{f"optim.{index}.{key}": t for index, part in optim["state"].items() for key, t in part.items()},
         }
         write_tensors(out / STATE, tensors, metadata={"step": step, "optim": optim["param_groups"]})
+        self.save_weights(out / WEIGHTS, run, step=step)
+
+    def save_weights(self, file: Path, run: Run, *, step: int) -> None:
+        """Keep the averaged weights, which ``pixmend.load`` reads."""
         card = {"name": run.name, "trained": f"{step} of {run.steps} steps", "data": run.notes}
         weights = self.average.module.state_dict()
-        write_weights(out / WEIGHTS, weights, config=run.model, card={**card, "run": asdict(run)})
+        write_weights(file, weights, config=run.model, card={**card, "run": to_plain(run)})
 
     def restore(self, out: Path, run: Run) -> int:
         """Load what ``save`` kept; returns the number of finished steps. What the run says of the optimizer wins.

@@ -41,7 +41,7 @@ def draw(comparison: Comparison, *, worst: Sequence[Case] = ()) -> Image.Image:
     first = comparison.first
     pen.text((MARGIN, 24), fitted(f"{first.benchmark}, {first.task}", 22, WIDTH - 2 * MARGIN), INK, font(22))
     _legend(pen, comparison)
-    low, high, step = _axis([value for row in rows for value in row.values])
+    low, high, step = axis_of([value for row in rows for value in row.values])
     _grid(pen, low=low, high=high, step=step, bottom=bottom)
     for index, row in enumerate(rows):
         _row(pen, _TOP + index * height, row=row, axis=(low, high))
@@ -99,7 +99,7 @@ def _row(pen: ImageDraw.ImageDraw, top: int, *, row: _Row, axis: tuple[float, fl
         pen.text((WIDTH - MARGIN, middle), f"{gain:+.2f} dB", INK, font(14), anchor="rm")
 
 
-def _axis(values: list[float]) -> tuple[float, float, float]:
+def axis_of(values: list[float]) -> tuple[float, float, float]:
     """Start, end and step of the axis: about eight whole steps, the first a little below the lowest value."""
     finite = [value for value in values if math.isfinite(value)] or [40.0]
     span = max(max(finite) - min(finite), 0.5)

@@ -1,0 +1,64 @@
+"""Scores of the averaged weights while a run goes on, by the field's protocols, and the best weights so far."""
+
+import json
+from pathlib import Path
+
+from torch import nn
+
+from pixmend.errors import PixmendError
+from pixmend.evaluate import Benchmark, find, measure, protocol_of
+from pixmend.models.base import MultiTask, Restorer
+from pixmend.tasks import parse_task
+from pixmend.train.config import Run
+from pixmend.train.state import State
+
+BEST, SCORES = "best.safetensors", "validation.jsonl"
+
+
+class Validator:
+    """Scores every task of a run on every folder that suits it, and keeps the weights of the best mean PSNR.
+
+    Raises:
+        PixmendError: a folder suits none of the tasks, which is told before the run starts.
+    """
+
+    def __init__(self, out: Path, run: Run) -> None:
+        self.out, self.run = out, run
+        self.benchmarks = [benchmark for folder in run.validation for benchmark in _suiting(folder, run)]
+
+    def score(self, done: int, state: State) -> dict[str, float]:
+        """Mean PSNR in dB by benchmark and task; written down, and the weights kept if the mean is the best yet."""
+        network = state.average.module
+        scores = {f"{each.name} {each.task.name}": _psnr(network, each) for each in self.benchmarks}
+        mean = sum(scores.values()) / len(scores)
+        before = [line["mean"] for line in self._lines() if line["step"] < done]
+        with (self.out / SCORES).open("a") as file:
+            file.write(json.dumps({"step": done, "mean": round(mean, 4), "psnr": scores}) + "\n")
+        if mean > max(before, default=float("-inf")):
+            state.save_weights(self.out / BEST, self.run, step=done)
+        return scores
+
+    def _lines(self) -> list[dict]:
+        path = self.out / SCORES
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _suiting(folder: str, run: Run) -> list[Benchmark]:
+    """The benchmark of each task whose pictures are there."""
+    found, why = [], ""
+    for task in run.tasks:
+        try:
+            found.append(find(folder, task=parse_task(task).name))
+        except PixmendError as error:
+            why = str(error)
+    if not found:
+        raise PixmendError(f"validation: {folder} suits none of {', '.join(run.tasks)}: {why}")
+    return found
+
+
+def _psnr(network: nn.Module, benchmark: Benchmark) -> float:
+    assert isinstance(network, Restorer | MultiTask)
+    network.eval()
+    channels = network.select(benchmark.task.name).in_channels
+    report = measure(network, benchmark, protocol=protocol_of(benchmark.task.kind, channels=channels))
+    return round(report.mean.psnr, 4)
