@@ -74,6 +74,7 @@ def test_json_holds_protocol_records_means_gains_and_versions(comparison):
     assert [record["name"] for record in nearest["records"]] == ["1", "2", "10"]
     assert set(content["versions"]) == {"pixmend", "torch", "numpy", "python", "device"}
     assert content["made_here"] is True and content["problems"] == []
+    assert {name: len(digest) for name, digest in content["files"].items()} == {"1.png": 64, "2.png": 64, "10.png": 64}
 
 
 def test_markdown_has_a_row_per_picture_the_mean_and_the_conditions(comparison):

@@ -159,7 +159,7 @@ def test_two_processes_compare_the_tokens_of_both():
     found = sorted((queue.get() for _ in range(4)), key=lambda result: result[0])
     for (loss, _), here, there in zip(CONTRASTS.values(), found[:2], found[2:], strict=True):
         tokens = some_tokens(4, 3, 5)
-        assert (here[1] + there[1]) / 2 == pytest.approx(float(loss(tokens)), rel=1e-12)
+        assert (here[1] + there[1]) / 2 == pytest.approx(float(loss(tokens).detach()), rel=1e-12)
         # Gradients are averaged over processes, so what each finds for its own tokens is twice their part.
         both = torch.tensor(here[2] + there[2], dtype=torch.float64) / 2
         torch.testing.assert_close(both, slope(loss, tokens), rtol=1e-10, atol=1e-13)

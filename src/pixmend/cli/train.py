@@ -1,5 +1,6 @@
 """``pixmend train``: train as a recipe says, and go on where a run stopped."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ def train(
     run = override(_run(recipe, data, out), *settings)
     if validate:
         run = replace(run, validation=tuple(str(folder) for folder in validate))
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks for all
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True, quiet=not first)
     try:
         path = _watched(run, out, resume=recipe == "resume", console=console)
     except KeyboardInterrupt as stop:

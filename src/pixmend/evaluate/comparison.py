@@ -60,6 +60,7 @@ class Comparison:
             "benchmark": first.benchmark,
             "layout": first.layout,
             "digest": first.conditions.benchmark,
+            "files": dict(first.files),
             "pictures": len(first.records),
             "problems": first.problems,
             "made_here": first.made_here,

@@ -62,6 +62,8 @@ class Report:
     """What keeps the scores from comparing with published ones, such as missing pictures."""
     made_here: bool
     """Whether low-resolution pictures were made here, by MATLAB's bicubic, instead of read from files."""
+    files: Mapping[str, str]
+    """SHA-256 of every file of the benchmark by its name."""
     conditions: Conditions
     scale: int
     records: tuple[Record, ...]

@@ -97,6 +97,7 @@ class Measurement:
             layout=self.benchmark.layout,
             problems=self.benchmark.problems(),
             made_here=self.benchmark.made_here,
+            files=self.benchmark.hashes(),
             conditions=self.conditions,
             scale=self.benchmark.task.scale,
             records=tuple(records[pair.name] for pair in pairs),

@@ -83,7 +83,8 @@ def forecast(
             if not is_out_of_memory(error):
                 raise
             raise PixmendError(_too_large(run)) from error
-        disk = sum((Path(folder) / "run" / name).stat().st_size for name in (STATE, WEIGHTS))
+        kept = [Path(folder) / "run" / name for name in (STATE, WEIGHTS)]
+        disk = sum(path.stat().st_size for path in kept if path.exists())  # of several processes only the first writes
     steps = [after - before for before, after in pairwise(ends)]
     each = statistics.median(steps[_WARM:] or steps or [math.nan])
     memory, free_memory = _memory()
