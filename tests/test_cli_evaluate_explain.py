@@ -70,7 +70,23 @@ def test_out_writes_json_markdown_and_a_picture(folder):
     assert result.exit_code == 0
     assert sorted(path.name for path in out.iterdir()) == ["explain.json", "explain.md", "explain.png"]
     assert json.loads((out / "explain.json").read_text())["verdict"] in (out / "explain.md").read_text()
-    assert read_image(out / "explain.png").shape[2] == 1200
+    assert read_image(out / "explain.png").shape[2] == 1000
+
+
+def test_every_picture_has_its_score_and_what_was_found(folder):
+    result = call(folder, "--scale", "2", "--out", str(folder / "out"))
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith(" two ")]
+    each = json.loads((folder / "out" / "explain.json").read_text())["each"]
+    assert line.split()[1] == f"{each[1]['psnr']:.2f}" and "lies 1 px to the right" in line
+    assert "| picture | PSNR | SSIM | found |" in (folder / "out" / "explain.md").read_text()
+
+
+def test_of_many_pictures_the_worst_are_shown(folder):
+    for part in ("true", "restored"):
+        picture = read_image(next((folder / part).iterdir()))
+        for index in range(6):
+            write_image(folder / part / f"more{index}{'' if part == 'true' else '_x2'}.png", picture)
+    assert "worst 6 of 8 pictures" in call(folder, "--scale", "2").stdout
 
 
 def test_two_files_are_explained_without_a_scale(folder):

@@ -19,6 +19,7 @@ from pixmend.degrade.resize import Bicubic, imresize, round8
 from pixmend.errors import PixmendError
 from pixmend.evaluate.explain import Explanation, explain, explain_files
 from pixmend.evaluate.explain.choices import choice_of, choices_around, errors
+from pixmend.evaluate.explain.levels import blocks_of, fitted
 from pixmend.evaluate.explain.low import RESIZES
 from pixmend.evaluate.explain.pairs import pair
 from pixmend.evaluate.explain.picture import draw
@@ -48,6 +49,12 @@ def restored(low: Tensor) -> Tensor:
 
 def score(a: Tensor, b: Tensor, luma: str = "bt601", border: int = 2) -> float:
     return psnr(a, b, border=border, luma=luma, round8=True)
+
+
+def jpeg(image: Tensor, quality: int) -> Tensor:
+    file = io.BytesIO()
+    Image.fromarray((image * 255).round().byte().permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1) / 255
 
 
 def mistakes(found: Explanation) -> list[str]:
@@ -89,6 +96,15 @@ def test_luma_of_exchanged_channels_is_named_by_the_expected_number(restored, tr
     [
         (lambda image: image.roll((1, -2), (2, 1)), "lies 1 px to the right and 2 px up of TRUE"),
         (lambda image: image.flip(0), "has red and blue exchanged"),
+        (lambda image: image[[1, 0, 2]], "has red and green exchanged"),
+        (lambda image: image[[0, 2, 1]], "has green and blue exchanged"),
+        (lambda image: image[[1, 2, 0]], "has its channels in the order green, blue, red"),
+        (lambda image: image[[2, 0, 1]], "has its channels in the order blue, red, green"),
+        (lambda image: image + 5 / 255, "is 5 levels too bright"),
+        (lambda image: round8((image - 0.5) * 0.95 + 0.5), "has 0.95 times the contrast: +6."),
+        (lambda image: round8(image * 0.9), "is too dark by a factor of 0.9"),
+        (lambda image: round8(image**1.1), "has a gamma of 1.1 too much"),
+        (lambda image: round8(image ** (1 / 1.8)), "has a gamma of 1 / 1.8 too much"),
         (lambda image: image.flip(2), "is mirrored left to right"),
         (lambda image: round8((image * 219 + 16) / 255), "is in studio range"),
         (lambda image: round8(image**2.2), "has a gamma of 2.2 too much"),
@@ -107,6 +123,43 @@ def test_a_turned_picture_is_found_only_where_its_sides_are_equal(restored, true
     assert mistakes(explain(restored[square].transpose(1, 2), true[square], scale=2)) == [
         "has its rows and columns exchanged"
     ]
+
+
+def test_a_colour_cast_is_told_for_each_channel(restored, true):
+    cast = restored + torch.tensor([4.0, -3.0, 1.0])[:, None, None] / 255
+    (finding,) = explain(round8(cast), true).findings
+    assert finding.mistake.startswith("has a colour cast: red +") and "green -" in finding.mistake
+    assert finding.after == pytest.approx(score(restored, true, luma="rgb", border=0), abs=0.1)
+
+
+def test_colour_that_is_gone_is_told_though_luma_hardly_changes(restored, true):
+    grey = (restored * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0).expand(3, -1, -1)
+    found = explain(round8(grey), true, scale=2)
+    (finding,) = found.findings
+    assert "its colour is gone" in found.verdict and finding.before is None
+    assert explain(round8(grey), round8(grey).clone(), scale=2).findings == ()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.5, 0.9) | st.floats(1.1, 2.4), st.floats(0.7, 0.9), st.floats(0, 20))
+def test_a_fitted_tone_brings_the_levels_back(power, factor, offset):
+    rows, columns = torch.arange(96.0)[:, None], torch.arange(128.0)[None]
+    true = torch.stack([0.5 + 0.35 * torch.sin(rows / 20 + n) * torch.cos(columns / (24 + 3 * n)) for n in range(3)])
+    for restored in (true**power, true * factor + offset / 255):
+        blocks = blocks_of(restored, true)
+        best = max(fitted([blocks]), key=blocks.gain)
+        assert (best.undo(restored) - true).abs().max() < 1.5 / 255
+
+
+def test_jpeg_after_a_shift_is_costed_with_the_shift_undone(restored, true):
+    shift, coded = explain(jpeg(restored.roll(1, 2), 75), true, scale=2).findings
+    assert shift.mistake.startswith("lies 1 px") and "quality 75 " in coded.mistake
+    assert coded.before == pytest.approx(shift.after)
+    assert coded.before < coded.after == pytest.approx(score(restored, true), abs=0.3)
+
+
+def test_a_picture_moved_after_it_was_a_jpeg_still_shows_the_coding(restored, true):
+    assert any("JPEG of about quality 75" in text for text in mistakes(explain(jpeg(restored, 75).roll(3, 1), true)))
 
 
 def test_two_mistakes_are_found_one_after_the_other(restored, true):
@@ -136,6 +189,8 @@ def test_aligned_corners_are_found_as_a_stretch(true, low):
         (lambda image: (image.clamp(0, 1) * 255 + 1e-3).floor() / 255, "was truncated"),
         (lambda image: round8(image * 255 / 256), "is too dark by 1/256"),
         (lambda image: round8(image * 256 / 255), "is too bright by 1/255"),
+        (lambda image: (image * 255 * 255 / 256 + 1e-3).floor() / 255, "is too dark by 1/256 and truncated"),
+        (lambda image: (round8(image) * 255 * 255 / 256 + 1e-3).floor() / 255, "is one level too dark"),
     ],
 )
 def test_half_a_level_is_known_by_its_trace(plant, said):
@@ -147,18 +202,13 @@ def test_half_a_level_is_known_by_its_trace(plant, said):
 
 @pytest.mark.parametrize("quality", [60, 75, 92])
 def test_jpeg_on_the_way_is_known_with_its_quality(restored, true, quality):
-    file = io.BytesIO()
-    Image.fromarray((restored * 255).round().byte().permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
-    coded = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1) / 255
-    (finding,) = explain(coded, true, scale=2).findings
+    (finding,) = explain(jpeg(restored, quality), true, scale=2).findings
     assert f"quality {quality} " in finding.mistake
     assert finding.estimated and finding.before < finding.after < score(restored, true) + 0.2
 
 
 def test_jpeg_in_the_true_picture_is_no_mistake_of_the_restored_one(true):
-    file = io.BytesIO()
-    Image.fromarray((true * 255).round().byte().permute(1, 2, 0).numpy()).save(file, "JPEG", quality=80)
-    coded = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1) / 255
+    coded = jpeg(true, 80)
     dark = coded.clone()
     dark[:, 40:48, 40:48] *= 0.5
     assert explain(dark, coded).findings == ()
@@ -195,9 +245,8 @@ def test_a_noisy_low_picture_is_no_known_resize(restored, true, low):
 def test_a_number_nobody_can_make_is_said_to_match_nothing_and_the_nearest_is_told(restored, true):
     found = explain(restored, true, scale=2, expected=55.0)
     (answer,) = found.answers
-    assert answer.matches == () and answer.nearest.value == max(
-        number.psnr for number in (*found.numbers, *found.spoiled)
-    )
+    assert answer.matches == ()
+    assert answer.nearest.value == max(number.psnr for number in found.numbers if number.oddness <= 1)
     assert "Nothing that was tried gives PSNR 55.00 dB" in found.verdict
 
 
@@ -207,11 +256,36 @@ def test_a_mistake_of_the_other_side_is_made_where_nothing_else_gives_the_number
     assert answer.matches[0].differences == ("red and blue of RESTORED exchanged",)
 
 
+def test_a_named_protocol_comes_before_what_nobody_does(restored, true):
+    wrong = score(restored, true, luma="rgb", border=0)
+    answer, similar = explain(
+        restored, true, scale=2, expected=wrong, tolerance=3.0, expected_ssim=0.9, tolerance_ssim=0.2
+    ).answers
+    first = next(match for match in answer.matches if match.value == pytest.approx(wrong, abs=1e-9))
+    assert first.differences == ("RGB", "border 0") and first.oddness == 1
+    assert first.describe("classic_sr") == "colour_denoising (RGB, border 0)"
+    assert similar.matches[0].differences == () and "deblurring" in {name for m in similar.matches for name in m.names}
+
+
+def test_the_nearest_number_is_one_somebody_would_take(restored, true):
+    usual = score(restored, true)
+    found = explain(restored, true, scale=2, expected=usual - 20)
+    (answer,) = found.answers
+    closer = [one for one in found.numbers if abs(one.psnr - usual + 20) < abs(answer.nearest.value - usual + 20)]
+    assert answer.nearest.oddness <= 1 and closer and all(one.oddness > 1 for one in closer)
+
+
+def test_the_picture_shows_the_few_ways_that_matter(restored, true):
+    found = explain(restored.roll(1, 2), true, scale=2, expected=score(restored, true))
+    assert len(found.numbers) > 40
+    assert draw(found).height < 900
+
+
 def test_the_protocol_itself_comes_before_every_other_match(restored, true):
     (answer,) = explain(restored, true, scale=2, expected=score(restored, true), tolerance=0.5).answers
     assert answer.matches[0].differences == ()
-    lengths = [len(match.differences) for match in answer.matches]
-    assert lengths == sorted(lengths) and len(lengths) > 1
+    oddness = [match.oddness for match in answer.matches]
+    assert oddness == sorted(oddness) and len(oddness) > 1
     assert "to within 0.5 is classic_sr itself" in answer.describe("classic_sr")
 
 
@@ -264,9 +338,44 @@ def test_a_folder_is_the_mean_over_its_pictures_in_decibels(tmp_path, restored, 
     assert pooled[0].psnr == pytest.approx(-10 * math.log10(mean), abs=1e-6)
 
 
-def test_a_mistake_in_one_picture_of_four_is_not_laid_on_the_folder(tmp_path, restored, true):
-    ours = write(tmp_path / "ours", a=restored, b=restored, c=restored, d=restored.roll(1, 2))
-    assert explain_files(ours, write(tmp_path / "theirs", a=true, b=true, c=true, d=true), scale=2).findings == ()
+def folders(tmp_path: Path, true: Tensor, **pictures: Tensor) -> tuple[Path, Path]:
+    return write(tmp_path / "ours", **pictures), write(tmp_path / "theirs", **dict.fromkeys(pictures, true))
+
+
+def test_a_mistake_in_one_picture_of_four_is_laid_on_that_picture(tmp_path, restored, true):
+    ours, theirs = folders(tmp_path, true, a=restored, b=restored, c=restored, d=restored.roll(3, 1))
+    found = explain_files(ours, theirs, scale=2)
+    (finding,) = found.findings
+    assert finding.pictures == ("d",) and finding.before == pytest.approx(found.psnr, abs=0.1)
+    assert finding.after == pytest.approx(score(restored, true), abs=0.1)
+    assert "d lies 3 px down of TRUE" in found.verdict
+    assert [one.found for one in found.each] == [(), (), (), ("lies 3 px down of TRUE",)]
+    assert found.worst[0].name == "d" and found.worst[0].psnr == pytest.approx(score(restored.roll(3, 1), true))
+
+
+def test_pictures_with_a_mistake_each_are_all_named(tmp_path, restored, true):
+    dark = round8(restored**1.1)
+    ours, theirs = folders(tmp_path, true, a=restored, b=restored.flip(0), c=dark, d=restored.roll(1, 2), e=restored)
+    found = explain_files(ours, theirs, scale=2)
+    assert {one.pictures: one.mistake[:20] for one in found.findings} == {
+        ("b",): "has red and blue exchanged"[:20],
+        ("c",): "has a gamma of 1.1 too much"[:20],
+        ("d",): "lies 1 px to the right of TRUE"[:20],
+    }
+
+
+def test_a_mistake_in_most_pictures_is_not_undone_in_the_honest_one(tmp_path, restored, true):
+    moved = restored.roll(1, 2)
+    ours, theirs = folders(tmp_path, true, a=moved, b=moved, c=restored, d=moved)
+    (finding,) = explain_files(ours, theirs, scale=2).findings
+    assert finding.subject == "RESTORED of all but c" and finding.pictures == ("a", "b", "d")
+    assert finding.after == pytest.approx(score(restored, true), abs=0.1)
+
+
+def test_one_jpeg_among_three_pictures_is_named(tmp_path, restored, true):
+    ours, theirs = folders(tmp_path, true, a=restored, b=jpeg(restored, 75), c=restored)
+    (finding,) = explain_files(ours, theirs, scale=2).findings
+    assert finding.subject == "b" and "quality 75 " in finding.mistake
 
 
 @pytest.mark.parametrize(
@@ -344,7 +453,7 @@ def test_identical_pictures_are_said_to_be_the_same(true):
     assert found.psnr == math.inf and found.findings == ()
     assert "are the same" in found.verdict
     assert json.loads(found.to_json())["psnr"] == "inf"
-    assert draw(found).width == 1200
+    assert draw(found).width == 1000
 
 
 def test_too_small_pictures_are_refused():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pixmend.evaluate.explain import Explanation
 
-_SHOWN = 14
+_SHOWN, _PICTURES = 14, 6
 
 
 def explain(
@@ -119,17 +119,33 @@ def _show(found: "Explanation", console: "Console") -> None:
         table.add_row(number.differences[0], decibel(number.psnr), f"{number.psnr - found.psnr:+.2f}")
     console.print(table)
     if found.findings:
-        table = rows_table("RESTORED", "evidence", "PSNR", "undone", numbers=2)
+        table = rows_table("mistake", "evidence", "PSNR", "undone", numbers=2)
         for finding in found.findings:
             about = "about " if finding.estimated else ""
-            table.add_row(finding.mistake, finding.evidence, decibel(finding.before), about + decibel(finding.after))
+            told = f"{finding.subject} {finding.mistake}"
+            table.add_row(told, finding.evidence, decibel(finding.before), about + decibel(finding.after))
         console.print(table)
+    if len(found.each) > 1:
+        _show_each(found, console)
     for answer in found.answers:
         if answer.matches:
             table = rows_table(f"{answer.measure} {answer.expected:g} is", "value", numbers=1)
             for match in answer.matches:
                 table.add_row(match.describe(found.protocol), f"{match.value:.4f}")
             console.print(table)
+
+
+def _show_each(found: "Explanation", console: "Console") -> None:
+    """A line for each picture, or for the worst of many."""
+    from pixmend.cli.console import rows_table
+    from pixmend.evaluate.explain.explanation import decibel, fraction
+
+    many = len(found.each) > _PICTURES
+    heading = f"worst {_PICTURES} of {len(found.each)} pictures" if many else "picture"
+    table = rows_table(heading, "PSNR", "SSIM", "found", numbers=0)
+    for one in found.worst[:_PICTURES]:
+        table.add_row(one.name, decibel(one.psnr), fraction(one.ssim), ", ".join(one.found))
+    console.print(table)
 
 
 def _write(found: "Explanation", folder: Path) -> None:

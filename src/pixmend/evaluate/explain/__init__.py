@@ -1,7 +1,8 @@
 """Why a PSNR is not the paper's: every way to score, every known mistake, and which of them gives a number."""
 
+from pixmend.evaluate.explain.answers import Answer, Match
 from pixmend.evaluate.explain.choices import Choice
-from pixmend.evaluate.explain.explanation import Answer, Explanation, Finding, Match, Number, ProtocolScore, Similar
+from pixmend.evaluate.explain.explanation import Explanation, Finding, Number, PictureScore, ProtocolScore, Similar
 from pixmend.evaluate.explain.investigate import explain, explain_files
 from pixmend.evaluate.explain.low import Low
 from pixmend.evaluate.explain.similarity import Likeness
@@ -15,6 +16,7 @@ __all__ = [
     "Low",
     "Match",
     "Number",
+    "PictureScore",
     "ProtocolScore",
     "Similar",
     "explain",

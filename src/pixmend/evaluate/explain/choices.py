@@ -71,6 +71,12 @@ class Choice:
         parts += [_PEAKS[self.peak]] if self.peak != "255" else []
         return "; ".join(parts + (["decibels of the mean error"] if self.average == "error" else []))
 
+    def oddness(self, other: "Choice") -> float:
+        """How unlikely it is to be taken instead of the other: 1 for each usual difference, 2 for each seldom one."""
+        values = self.values != other.values and (2 if self.values in ("green", "each_channel") else 1)
+        seldom = 2 * ((self.peak != other.peak) + (self.average != other.average))
+        return values + (self.border != other.border) + (self.rounding != other.rounding) + seldom
+
     def differences(self, other: "Choice") -> tuple[str, ...]:
         """In words, each thing in which it differs from the other."""
         parts = [

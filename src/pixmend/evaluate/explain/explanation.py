@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pixmend.evaluate.explain.answers import Answer
 from pixmend.evaluate.explain.choices import Choice
 from pixmend.evaluate.explain.low import Low
 from pixmend.evaluate.explain.similarity import Likeness
@@ -32,6 +33,10 @@ class Number:
     psnr: float
     differences: tuple[str, ...]
     """In what the choice differs from the protocol; of ``undone`` and ``spoiled``, the mistake as well."""
+    names: tuple[str, ...] = ()
+    """The protocols that score so."""
+    oddness: float
+    """As of a match."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,16 +46,23 @@ class Similar:
     likeness: Likeness
     ssim: float
     differences: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    oddness: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """A mistake in the pictures."""
 
+    subject: str
+    """``RESTORED``, or its pictures that the mistake is in."""
     mistake: str
+    """To be read after the subject."""
+    pictures: tuple[str, ...]
+    """Those it is in."""
     evidence: str
     before: float | None
-    """Mean PSNR in dB as it is, those found before it being undone."""
+    """Mean PSNR in dB over all pictures as they are, the mistakes found before it being undone."""
     after: float | None
     """The same once it is undone; None where that cannot be known."""
     estimated: bool
@@ -58,49 +70,15 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Match:
-    """One way to come to the expected value."""
+class PictureScore:
+    """Of one picture, under the protocol."""
 
-    value: float
-    differences: tuple[str, ...]
-    """From the protocol and the pictures as they are; empty for the protocol itself."""
-
-    def describe(self, protocol: str) -> str:
-        """In words."""
-        return f"{protocol} with {', '.join(self.differences)}" if self.differences else f"{protocol} itself"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """Whether a number somebody expects comes out."""
-
-    measure: str
-    """``PSNR`` or ``SSIM``."""
-    expected: float
-    tolerance: float
-    matches: tuple[Match, ...]
-    """The most plausible first: fewest differences, then closest."""
-    nearest: Match
-    """Of all that was tried."""
-
-    def describe(self, protocol: str) -> str:
-        """In one or two sentences."""
-        digits = 2 if self.measure == "PSNR" else 4
-        unit = " dB" if self.measure == "PSNR" else ""
-        value = f"{self.measure} {self.expected:.{digits}f}{unit}"
-        if self.tolerance > 0.6 * 10**-digits:
-            value = f"{self.measure} {self.expected:g}{unit} to within {self.tolerance:g}"
-        if not self.matches:
-            off = self.nearest.value - self.expected
-            return (
-                f"Nothing that was tried gives {value}: nearest is {self.nearest.describe(protocol)} with "
-                f"{self.nearest.value:.{digits}f}{unit}, off by {off:+.{digits}f}. Another model, other pictures, or a "
-                f"mistake that is not known here."
-            )
-        first = self.matches[0]
-        others = len(self.matches) - 1
-        more = " Another way gives it too." if others == 1 else f" {others} other ways give it too."
-        return f"{value} is {first.describe(protocol)} ({first.value:.{digits + 2}f}).{more if others else ''}"
+    name: str
+    psnr: float
+    """In dB."""
+    ssim: float
+    found: tuple[str, ...]
+    """Its mistakes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +95,7 @@ class Explanation:
     psnr: float
     """In dB under the protocol, the mean over the pictures."""
     ssim: float
+    each: tuple[PictureScore, ...]
     protocols: tuple[ProtocolScore, ...]
     numbers: tuple[Number, ...]
     """The protocol's own first."""
@@ -150,6 +129,11 @@ class Explanation:
         return " ".join(told)
 
     @property
+    def worst(self) -> tuple[PictureScore, ...]:
+        """Every picture, the lowest PSNR first."""
+        return tuple(sorted(self.each, key=lambda picture: picture.psnr))
+
+    @property
     def telling(self) -> tuple[Number, ...]:
         """The numbers that differ from the protocol's in one thing, the furthest off first."""
         single = [number for number in self.numbers if len(number.differences) == 1]
@@ -174,10 +158,13 @@ class Explanation:
         parts.append(_table(("protocol", "PSNR", "SSIM"), rows))
         if self.findings:
             rows = [
-                (found.mistake, found.evidence, decibel(found.before), decibel(found.after), found.advice)
-                for found in self.findings
+                (f"{one.subject} {one.mistake}", one.evidence, decibel(one.before), decibel(one.after), one.advice)
+                for one in self.findings
             ]
-            parts.append(_table(("RESTORED", "evidence", "dB", "dB undone", "what to do"), rows))
+            parts.append(_table(("mistake", "evidence", "dB", "dB undone", "what to do"), rows))
+        if len(self.each) > 1:
+            rows = [(one.name, decibel(one.psnr), fraction(one.ssim), ", ".join(one.found)) for one in self.worst]
+            parts.append(_table(("picture", "PSNR", "SSIM", "found"), rows))
         for answer in self.answers:
             rows = [(match.describe(self.protocol), f"{match.value:.4f}") for match in answer.matches]
             if rows:
@@ -201,7 +188,7 @@ def fraction(value: float | None) -> str:
 
 
 def _sentence(finding: Finding) -> str:
-    told = f"RESTORED {finding.mistake}"
+    told = f"{finding.subject} {finding.mistake}"
     if finding.before is not None and finding.after is not None:
         about = "about " if finding.estimated else ""
         told += f": undone, {finding.before:.2f} dB would be {about}{finding.after:.2f} dB"

@@ -10,13 +10,14 @@ from pathlib import Path
 from torch import Tensor
 
 from pixmend.errors import PixmendError
+from pixmend.evaluate.explain.answers import Answer, Match, answer
 from pixmend.evaluate.explain.choices import Choice, choice_of
-from pixmend.evaluate.explain.explanation import Answer, Explanation, Match, Number
+from pixmend.evaluate.explain.explanation import Explanation, Number, PictureScore
 from pixmend.evaluate.explain.findings import findings_of, fixed_numbers
-from pixmend.evaluate.explain.match import answer, spoiled
 from pixmend.evaluate.explain.measure import Measured, measure, survey
 from pixmend.evaluate.explain.pairs import Reader, readers, trio
 from pixmend.evaluate.explain.search import Watch, search
+from pixmend.evaluate.explain.spoiled import spoiled
 from pixmend.evaluate.protocol import Protocol
 from pixmend.evaluate.protocols import protocol_of
 from pixmend.image import read_image
@@ -108,16 +109,10 @@ def _explanation(question: _Question, watch: Watch) -> Explanation:
     surveyed = survey(question.pictures, question.main, scale=question.scale)
     steps = search(question.pictures, question.main, watch)
     watch("scoring")
-    measured = measure(
-        question.pictures,
-        surveyed.choices,
-        protocol=question.protocol,
-        scale=question.scale,
-        done=[step.remedy for step in steps],
-    )
+    measured = measure(question.pictures, surveyed, protocol=question.protocol, scale=question.scale, steps=steps)
     watch("weighing")
-    findings, remedies = findings_of(question.pictures, question.main, steps, measured)
-    fixed = tuple(fixed_numbers(question.pictures, surveyed.choices, remedies))
+    findings = findings_of(question.pictures, surveyed, steps, measured)
+    fixed = tuple(fixed_numbers(question.pictures, surveyed, steps))
     answers, made = _answers(question, measured, fixed)
     return Explanation(
         restored=question.names[0],
@@ -128,6 +123,12 @@ def _explanation(question: _Question, watch: Watch) -> Explanation:
         description=question.protocol.describe(),
         psnr=measured.numbers[0].psnr,
         ssim=measured.similar[0].ssim,
+        each=tuple(
+            PictureScore(
+                name=name, psnr=psnr, ssim=ssim, found=tuple(one.mistake for one in findings if name in one.pictures)
+            )
+            for name, (psnr, ssim) in zip(surveyed.names, measured.each, strict=True)
+        ),
         protocols=measured.protocols,
         numbers=measured.numbers,
         similar=measured.similar,
@@ -151,18 +152,21 @@ def _answers(
         numbers = [*measured.numbers, *fixed]
         first = answer("PSNR", value, tolerance=tolerance, tried=_matches(numbers))
         if not first.matches:
-            made = spoiled(question.pictures, [question.main])
+            made = spoiled(question.pictures, question.main)
             first = answer("PSNR", value, tolerance=tolerance, tried=_matches([*numbers, *made]))
         found.append(first)
     value, tolerance = question.expected["SSIM"]
     if value is not None:
-        tried = [Match(value=one.ssim, differences=one.differences) for one in measured.similar]
+        tried = [
+            Match(value=one.ssim, differences=one.differences, names=one.names, oddness=one.oddness)
+            for one in measured.similar
+        ]
         found.append(answer("SSIM", value, tolerance=tolerance, tried=tried))
     return tuple(found), tuple(made)
 
 
 def _matches(numbers: Sequence[Number]) -> list[Match]:
-    return [Match(value=number.psnr, differences=number.differences) for number in numbers]
+    return [Match(value=one.psnr, differences=one.differences, names=one.names, oddness=one.oddness) for one in numbers]
 
 
 def _checked(protocol: Protocol | None, scale: int | None) -> Protocol:

@@ -3,20 +3,21 @@
 C channels, H and W height and width in pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
+from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.evaluate.explain.choices import Choice, Error, averaged, choices_around, errors
 from pixmend.evaluate.explain.explanation import Number, ProtocolScore, Similar
 from pixmend.evaluate.explain.low import Low, Resized
+from pixmend.evaluate.explain.named import named_choices, named_likenesses
 from pixmend.evaluate.explain.pairs import Reader, Trio
 from pixmend.evaluate.explain.remedies import Remedy
-from pixmend.evaluate.explain.search import undone
+from pixmend.evaluate.explain.search import Step, chain, undone
 from pixmend.evaluate.explain.similarity import Likeness, likenesses_around
-from pixmend.evaluate.explain.traces import Bias, Quantised
+from pixmend.evaluate.explain.traces import Bias, Coding, Quantised, coding
 from pixmend.evaluate.protocol import Protocol
 from pixmend.evaluate.protocols import PROTOCOLS
 
@@ -32,18 +33,24 @@ class Survey:
     names: tuple[str, ...]
     notes: tuple[str, ...]
     choices: tuple[Choice, ...]
+    """The protocol's own first."""
+    named: Mapping[Choice, tuple[str, ...]]
+    """The protocols that score by a choice."""
+    named_similar: Mapping[Likeness, tuple[str, ...]]
+    """The same of the SSIM."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
     """Means over the pictures, and the traces found in them."""
 
+    each: tuple[tuple[float, float], ...]
+    """PSNR in dB and SSIM of every picture under the protocol."""
     numbers: tuple[Number, ...]
     similar: tuple[Similar, ...]
     protocols: tuple[ProtocolScore, ...]
     bias: tuple[Remedy, str] | None
-    quality: tuple[int, float] | None
-    """Of a JPEG encoder, and how sure; None where TRUE shows the same."""
+    coding: Coding | None
     low: Low | None
 
 
@@ -65,59 +72,86 @@ def survey(pictures: Sequence[Reader], main: Choice, *, scale: int | None) -> Su
         notes |= dict.fromkeys(trio.notes)
         whole = whole and all(_whole_levels(image) for image in (trio.restored, trio.true))
     choices = choices_around(main, scale=scale, several=len(names) > 1, whole_levels=whole)
-    return Survey(names=tuple(names), notes=tuple(notes), choices=choices)
+    named = named_choices(main, scale=scale, whole_levels=whole)
+    every = tuple(dict.fromkeys((*choices, *named)))
+    return Survey(
+        names=tuple(names),
+        notes=tuple(notes),
+        choices=every,
+        named=named,
+        named_similar=named_likenesses(main, scale=scale, whole_levels=whole),
+    )
 
 
 def measure(
-    pictures: Sequence[Reader],
-    choices: Sequence[Choice],
-    *,
-    protocol: Protocol,
-    scale: int | None,
-    done: Sequence[Remedy],
+    pictures: Sequence[Reader], surveyed: Survey, *, protocol: Protocol, scale: int | None, steps: Sequence[Step]
 ) -> Measured:
-    """Score and search for traces; for the small bias the mistakes already found are undone first."""
+    """Score and search for traces, for which the mistakes already found are undone first."""
+    choices = surveyed.choices
     main = choices[0]
     likenesses = likenesses_around(main, protocol.ssim or "wang", protocol.luma)
+    likenesses = tuple(dict.fromkeys((*likenesses, *surveyed.named_similar)))
     parts: list[dict[Choice, Error]] = []
     similar: list[dict[Likeness, float]] = []
     scores: list[dict[tuple[str, ...], tuple[float, float | None]]] = []
-    bias, ours, theirs = Bias(), Quantised(), Quantised()
+    bias, ours, theirs = Bias(), [], []
     resized = Resized(scale=scale or 1, choice=main)
-    for read in pictures:
+    for index, read in enumerate(pictures):
         trio = read()
         parts.append(errors(trio.restored, trio.true, choices))
         similar.append({one: one.measure(trio.restored, trio.true) for one in likenesses})
         scores.append(_by_protocol(trio, scale or 1))
-        bias.add(undone(trio.restored, done), trio.true)
-        ours.add(trio.restored)
-        theirs.add(trio.true)
+        mended = undone(trio.restored, chain(steps, index))
+        bias.add(mended, trio.true)
+        ours.append(_quantised(trio.restored, mended))
+        theirs.append(_quantised(trio.true))
         if trio.low is not None:
             resized.add(trio.low, trio.true)
     return Measured(
-        numbers=numbers_of(parts, choices),
-        similar=tuple(
-            Similar(likeness=one, ssim=_mean(similar, one), differences=one.differences(likenesses[0]))
-            for one in likenesses
-        ),
+        each=tuple((part[main].psnr, alike[likenesses[0]]) for part, alike in zip(parts, similar, strict=True)),
+        numbers=numbers_of(parts, surveyed),
+        similar=_similar(similar, surveyed),
         protocols=_rows(scores),
         bias=bias.remedy(),
-        quality=ours.quality() if theirs.quality() is None else None,
+        coding=coding(ours, theirs),
         low=resized.low() if resized.squares else None,
     )
 
 
-def numbers_of(parts: Sequence[dict[Choice, Error]], choices: Sequence[Choice]) -> tuple[Number, ...]:
-    """Means by every choice, the first being the protocol's; of choices that come to the same, the first only."""
+def numbers_of(parts: Sequence[dict[Choice, Error]], surveyed: Survey) -> tuple[Number, ...]:
+    """Means by every choice, the protocol's own first; of choices that come to the same, the likeliest only."""
     found: list[Number] = []
     seen: set[float] = set()
-    for choice in sorted(choices, key=lambda choice: len(choice.differences(choices[0]))):
+    for choice in sorted(surveyed.choices, key=lambda choice: _oddness(choice, surveyed)):
         psnr = averaged([part[choice] for part in parts], choice)
         same = round(psnr / _SAME) if abs(psnr) < float("inf") else psnr
         if same not in seen:
-            found.append(Number(choice=choice, psnr=psnr, differences=choice.differences(choices[0])))
+            number = Number(
+                choice=choice,
+                psnr=psnr,
+                differences=choice.differences(surveyed.choices[0]),
+                names=surveyed.named.get(choice, ()),
+                oddness=_oddness(choice, surveyed),
+            )
+            found.append(number)
         seen.add(same)
     return tuple(found)
+
+
+def _oddness(choice: Choice, surveyed: Survey) -> float:
+    oddness = choice.oddness(surveyed.choices[0])
+    return min(oddness, 1.0) if choice in surveyed.named else oddness
+
+
+def _quantised(image: Tensor, mended: Tensor | None = None) -> Quantised:
+    """Of the picture, or once it is mended where only that shows that it was coded, as one that was moved after it."""
+    found = Quantised()
+    found.add(image)
+    if mended is None or mended is image or found.quality() is not None:
+        return found
+    again = Quantised()
+    again.add(mended)
+    return again if again.quality() is not None else found
 
 
 def _by_protocol(trio: Trio, scale: int) -> dict[tuple[str, ...], tuple[float, float | None]]:
@@ -153,11 +187,26 @@ def _rows(scores: Sequence[dict[tuple[str, ...], tuple[float, float | None]]]) -
     return tuple(rows)
 
 
-def _mean(parts: Sequence[dict[Likeness, float]], likeness: Likeness) -> float:
-    return sum(part[likeness] for part in parts) / len(parts)
+def _similar(parts: Sequence[dict[Likeness, float]], surveyed: Survey) -> tuple[Similar, ...]:
+    """Means by every likeness, the protocol's own first."""
+    main, *_ = parts[0]
+    found = []
+    for one in parts[0]:
+        names = surveyed.named_similar.get(one, ())
+        oddness = one.oddness(main)
+        found.append(
+            Similar(
+                likeness=one,
+                ssim=sum(part[one] for part in parts) / len(parts),
+                differences=one.differences(main),
+                names=names,
+                oddness=min(oddness, 1) if names else oddness,
+            )
+        )
+    return tuple(found)
 
 
-def _whole_levels(image: torch.Tensor) -> bool:
+def _whole_levels(image: Tensor) -> bool:
     """Whether the picture is 8 bit."""
     levels = image.double() * 255
     return bool((levels - levels.round()).abs().max() < 1e-3)

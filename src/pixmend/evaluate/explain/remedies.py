@@ -4,13 +4,15 @@ C channels, H and W height and width in pixels; x runs to the right and y downwa
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from statistics import median
 
 import torch
 from torch import Tensor
 
+_STILL = 0.1
+"""Pixels; a displacement this small is that of a network and its rounding."""
 _TAPS = 6
 """Pixels to each side that the interpolation of ``Moved`` reads."""
 
@@ -26,6 +28,10 @@ class Remedy:
     """(C, H, W) to the same, or to (C, W, H) of a picture that lay on its side."""
     least: float = 0.05
     """The gain in dB from which it is believed."""
+    levels: bool = False
+    """Whether it changes levels. Only one such is told of a picture: a second would mend what the first got wrong."""
+    handicap: float = 0.0
+    """What it must win more than another, in dB, as it is less simple and fits more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +72,11 @@ class Moved:
         wide = f"is stretched by {self.stretch_x:+.2f} px at the sides and {self.stretch_y:+.2f} px at top and bottom"
         return f"{text} and {wide}" if text else wide
 
+    @property
+    def reach(self) -> int:
+        """Pixels at the edges that are unknown once it is moved back."""
+        return math.ceil(max(abs(self.right) + abs(self.stretch_x), abs(self.down) + abs(self.stretch_y)))
+
     def remedy(self) -> Remedy:
         """With the advice for this kind of displacement."""
         if max(abs(self.stretch_x), abs(self.stretch_y)) >= 0.05:
@@ -105,76 +116,26 @@ TURNS: tuple[Remedy, ...] = tuple(
 )
 """Only of square pictures, whose sides give them away."""
 
+_ORDER = "convert once between OpenCV's BGR and RGB, when reading or when writing"
 SWAP = Remedy(
     mistake="has red and blue exchanged (BGR read or written as RGB)",
-    advice="convert once between OpenCV's BGR and RGB, when reading or when writing",
+    advice=_ORDER,
     undo=lambda image: image.flip(0),
+    least=4.0,
 )
-
-
-def _encoded(linear: Tensor) -> Tensor:
-    linear = linear.clamp(0, 1)
-    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
-
-
-def _decoded(image: Tensor) -> Tensor:
-    image = image.clamp(0, 1)
-    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
-
-
-_TONE = 3.0
-"""Decibels of the means of blocks, in which noise and lost detail do not count: there a wrong curve is all there is."""
-_LINEAR = "encode with the sRGB curve before writing an 8-bit file"
-_CURVED = "the sRGB curve was applied to values that had it already: leave it out"
-TONES: tuple[Remedy, ...] = (
-    Remedy(mistake="holds linear light, without the sRGB curve", advice=_LINEAR, undo=_encoded, least=_TONE),
-    Remedy(mistake="has the sRGB curve twice", advice=_CURVED, undo=_decoded, least=_TONE),
-    Remedy(
-        mistake="has a gamma of 2.2 too much",
-        advice="remove the power of 2.2",
-        undo=lambda image: image.clamp(0, 1) ** (1 / 2.2),
-        least=_TONE,
-    ),
-    Remedy(
-        mistake="has a gamma of 1 / 2.2 too much",
-        advice="remove the power of 1 / 2.2",
-        undo=lambda image: image.clamp(0, 1) ** 2.2,
-        least=_TONE,
-    ),
-    Remedy(
-        mistake="is in studio range (16 .. 235) but read as 0 .. 255",
-        advice="stretch 16 .. 235 to 0 .. 255 when converting from YCbCr or video",
-        undo=lambda image: ((image * 255 - 16) / 219).clamp(0, 1),
-        least=_TONE,
-    ),
-    Remedy(
-        mistake="was stretched from studio range though it was full range",
-        advice="leave out the stretch of 16 .. 235 to 0 .. 255",
-        undo=lambda image: (image * 219 + 16) / 255,
-        least=_TONE,
+ORDERS: tuple[Remedy, ...] = (
+    SWAP,
+    *(
+        Remedy(mistake=text, advice=_ORDER, undo=lambda image, order=order: image[order], least=4.0)
+        for text, order in (
+            ("has red and green exchanged", [1, 0, 2]),
+            ("has green and blue exchanged", [0, 2, 1]),
+            ("has its channels in the order green, blue, red", [2, 0, 1]),
+            ("has its channels in the order blue, red, green", [1, 2, 0]),
+        )
     ),
 )
-
-SMALL_TONES: Mapping[tuple[float, float], Remedy] = MappingProxyType(
-    {
-        (-0.5, 0.0): Remedy(
-            mistake="was truncated to 8 bit instead of rounded",
-            advice="round before converting to uint8: (x * 255).round(), or add 0.5",
-            undo=lambda image: image + 0.5 / 255,
-        ),
-        (0.0, -1 / 256): Remedy(
-            mistake="is too dark by 1/256 (divided by 256 somewhere and multiplied by 255 elsewhere)",
-            advice="use 255 both when reading and when writing",
-            undo=lambda image: image * (256 / 255),
-        ),
-        (0.0, 1 / 255): Remedy(
-            mistake="is too bright by 1/255 (divided by 255 somewhere and multiplied by 256 elsewhere)",
-            advice="use 255 both when reading and when writing",
-            undo=lambda image: image * (255 / 256),
-        ),
-    }
-)
-"""Mistakes of half a level, known by their trace: the error in levels at black, and how it grows with the level."""
+"""Told, as wrong levels are, by the means of blocks."""
 
 
 def _interpolation(size: int, by: float, stretch: float) -> Tensor:
@@ -224,3 +185,17 @@ def _step(restored: Tensor, true: Tensor) -> list[float]:
     if torch.linalg.matrix_rank(normal) < 4:
         return [0.0, 0.0, 0.0, 0.0]
     return torch.linalg.solve(normal, columns @ difference).clamp(-2, 2).tolist()
+
+
+def settled(moves: Sequence[Moved]) -> tuple[Moved, Moved]:
+    """The median of each part, whole where it is nearly whole; without and with the stretch."""
+    right, down, across, along = (
+        _settled(median(getattr(move, name) for move in moves)) for name in ("right", "down", "stretch_x", "stretch_y")
+    )
+    return Moved(right=right, down=down), Moved(right=right, down=down, stretch_x=across, stretch_y=along)
+
+
+def _settled(value: float) -> float:
+    """To whole and half pixels where it is near them, as that is what mistakes are made of."""
+    half = round(value * 2) / 2
+    return half if abs(value - half) < _STILL else round(value, 2)

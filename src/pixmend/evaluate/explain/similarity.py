@@ -39,6 +39,11 @@ class Likeness:
         choice = Choice(values=self.values, border=self.border, rounding="8 bit" if self.round8 else "none")
         return f"{_WINDOWS[self.window]}; {choice.describe()}"
 
+    def oddness(self, other: "Likeness") -> int:
+        """How unlikely it is to be taken instead of the other: 1 for each difference, 2 for the window over all."""
+        window = self.window != other.window and (2 if self.window == "whole" else 1)
+        return window + (self.values != other.values) + (self.border != other.border)
+
     def differences(self, other: "Likeness") -> tuple[str, ...]:
         """In words, each thing in which it differs from the other."""
         parts = [

@@ -5,12 +5,14 @@ N blocks, C channels, H and W height and width in pixels.
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from pixmend.evaluate.explain.remedies import SMALL_TONES, Remedy
+from pixmend.evaluate.explain.remedies import Remedy
+from pixmend.evaluate.explain.tones import SMALL_TONES
 from pixmend.metrics.pair import levels
 
 _BLOCK = 16
@@ -107,6 +109,43 @@ class Quantised:
         mean = torch.where(self.count >= _FEWEST, self.agreement / self.count.clamp(min=1), torch.zeros(()))
         best = int(mean.argmax())
         return (_QUALITIES[best], mean[best].item()) if mean[best] > _CLEAR else None
+
+    def agrees(self, quality: int) -> bool:
+        """Whether the coefficients there are sit on this quality's steps."""
+        index = _QUALITIES.index(quality)
+        return bool(self.count[index] >= _FEWEST / 10 and self.agreement[index] > _CLEAR * self.count[index])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coding:
+    """JPEG on the way to RESTORED."""
+
+    quality: int
+    agreement: float
+    """As of ``Quantised.quality``."""
+    holds: tuple[bool, ...]
+    """In which of the pictures."""
+
+
+def coding(ours: Sequence[Quantised], theirs: Sequence[Quantised]) -> Coding | None:
+    """Which pictures were coded while TRUE was not; all of them where only all together tell."""
+    holds = tuple(a.quality() is not None and b.quality() is None for a, b in zip(ours, theirs, strict=True))
+    if not any(holds):
+        if _together(theirs).quality() is not None:
+            return None
+        holds = (True,) * len(ours)
+    coded = [one for one, held in zip(ours, holds, strict=True) if held]
+    found = _together(coded).quality() or coded[0].quality()  # of several qualities, together they show none
+    if found is None:
+        return None
+    # alone it tells nothing with few coefficients, or where TRUE was coded too, but it fits the others
+    holds = tuple(held or one.agrees(found[0]) for held, one in zip(holds, ours, strict=True))
+    return Coding(quality=found[0], agreement=found[1], holds=holds)
+
+
+def _together(parts: Sequence[Quantised]) -> Quantised:
+    agreement, count = (torch.stack([getattr(one, name) for one in parts]).sum(0) for name in ("agreement", "count"))
+    return Quantised(agreement=agreement, count=count)
 
 
 def quantiser(quality: int) -> Tensor:
