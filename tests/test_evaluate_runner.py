@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -329,3 +330,13 @@ def test_a_picture_with_transparent_pixels_is_refused(folder):
     Image.fromarray(pixels.numpy(), mode="RGBA").save(folder / "see_through.png")
     with pytest.raises(PixmendError, match=r"see_through\.png: has transparent pixels"):
         measure(Nearest(), find(folder, task="sr_x2"), protocol=CLASSIC_SR)
+
+
+def test_what_aligning_needs_is_missed_before_anything_is_measured(folder, monkeypatch):
+    for name in ("target", "input"):
+        (folder / name).mkdir()
+        (folder / name / "1.png").write_bytes((folder / "1.png").read_bytes())
+    benchmark = find(folder, task="deblur")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(PixmendError, match=r'OpenCV is not installed: pip install "pixmend\[evaluate\]"'):
+        Measurement(model=Identity(), benchmark=benchmark, protocol=PROTOCOLS["deblurring_aligned"], name="identity")

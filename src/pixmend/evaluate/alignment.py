@@ -48,7 +48,7 @@ def align(restored: Tensor, true: Tensor) -> Aligned:
     if not (restored.is_floating_point() and true.is_floating_point()):
         dtypes = f"{restored.dtype} and {true.dtype}"
         raise PixmendError(f"align: expected floats in [0, 1], got {dtypes}: divide 8-bit by 255")
-    cv2 = _opencv()
+    cv2 = opencv()
     moving, fixed = (_rows_first(image) for image in (restored, true))
     energy = float((moving * moving).sum())
     if energy == 0:
@@ -91,7 +91,12 @@ def _rows_first(image: Tensor) -> NDArray[np.float32]:
     return np.ascontiguousarray(image.detach().cpu().float().permute(1, 2, 0).numpy())
 
 
-def _opencv() -> ModuleType:
+def opencv() -> ModuleType:
+    """OpenCV, under whichever of its names it was installed.
+
+    Raises:
+        PixmendError: it is not.
+    """
     try:
         import cv2
     except ImportError as error:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import numpy as np
 import torch
 
+from pixmend.evaluate.alignment import opencv
 from pixmend.evaluate.padding import Padding
 from pixmend.evaluate.protocol import Protocol, Score
 from pixmend.evaluate.statistics import Interval, interval
@@ -124,10 +125,10 @@ def mean_of(scores: list[Score]) -> Score:
     return Score(psnr=means["psnr"], ssim=means["ssim"], psnr_b=means["psnr_b"], mae=means["mae"])
 
 
-def versions_on(device: torch.device, *, opencv: bool) -> dict[str, str]:
+def versions_on(device: torch.device, *, aligned: bool) -> dict[str, str]:
     """What computed the scores; OpenCV only where it takes part, whose version 5 aligns otherwise than 4."""
     return {
-        **({"opencv": version("opencv-python-headless")} if opencv else {}),
+        **({"opencv": opencv().__version__} if aligned else {}),
         "pixmend": version("pixmend"),
         "torch": torch.__version__,
         "numpy": np.__version__,

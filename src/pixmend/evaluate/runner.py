@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pixmend.degrade import JPEG
 from pixmend.errors import PixmendError
+from pixmend.evaluate.alignment import opencv
 from pixmend.evaluate.benchmarks import Benchmark, Pair
 from pixmend.evaluate.padding import Padding, restorer_with
 from pixmend.evaluate.protocol import Protocol
@@ -47,6 +48,8 @@ class Measurement:
                 "name a task that fits"
             )
         restorer_with(self.model, self.padding)
+        if self.protocol.aligned:
+            opencv()
         given = 6 if task.name == "defocus_dual" else 3 if self.protocol.given == "rgb" else 1
         if self.model.in_channels != given:
             raise PixmendError(
@@ -63,7 +66,7 @@ class Measurement:
             task=self.benchmark.task.name,
             protocol=self.protocol,
             padding=self.padding,
-            versions=versions_on(_weight(self.model).device, opencv=self.protocol.aligned),
+            versions=versions_on(_weight(self.model).device, aligned=self.protocol.aligned),
         )
 
     @property
