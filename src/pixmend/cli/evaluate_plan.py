@@ -73,11 +73,9 @@ def _planned(
     name: str, loaded: Mapping[str, Restorer | MultiTask], benchmark: Benchmark, protocol: Protocol | None, padding: str
 ) -> Planned:
     task = benchmark.task
-    channels = _channels(loaded, task)
-    protocol = protocol or protocol_of(task.kind, channels=channels)
+    protocol = protocol or protocol_of(task.kind, channels=_channels(loaded, task))
     if name in BASELINES:
-        given = channels if channels == 6 else 3 if protocol.given == "rgb" else 1
-        model, rule = baseline_named(name, task, channels=given), "needed"
+        model, rule = baseline_named(name, task, channels=protocol.channels(task)), "needed"
     else:
         model, rule = _select(name, loaded[name], task), padding
     measurement = Measurement(
@@ -94,10 +92,10 @@ def _select(name: str, model: Restorer | MultiTask, task: Task) -> Restorer:
 
 
 def _channels(loaded: Mapping[str, Restorer | MultiTask], task: Task) -> int:
-    """Input channels of the first of the models; baselines take what they are given."""
+    """Input channels of the first of the models, which decide between colours and grey."""
     for name, model in loaded.items():
         return _select(name, model, task).in_channels
-    return 6 if task.name == "defocus_dual" else 3
+    return 3
 
 
 def _benchmark(place: str, task: str, data: Path | None) -> Benchmark:

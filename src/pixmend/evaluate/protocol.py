@@ -16,7 +16,7 @@ from pixmend.errors import PixmendError
 from pixmend.evaluate.alignment import align
 from pixmend.evaluate.noise import Noise
 from pixmend.metrics import Luma, SSIMKind, bt601_rounded, mae, psnr, psnr_b, ssim
-from pixmend.tasks import Kind
+from pixmend.tasks import Kind, Task
 
 Given = Literal["rgb", "grey", "luma"]
 """What a network is given: three channels (grey is repeated), the grey OpenCV reads colours as, or BT.601 luma."""
@@ -68,6 +68,10 @@ class Protocol:
         if self.border == "scale":
             return scale if scale > 1 else 0
         return self.border
+
+    def channels(self, task: Task) -> int:
+        """How many a network is given for a task: six of the two views of a dual-pixel camera."""
+        return 6 if task.name == "defocus_dual" else 3 if self.given == "rgb" else 1
 
     def give(self, image: Tensor) -> Tensor:
         """A picture as stored, grey (1, H, W) or colour (3, H, W), to what the network is given and scored on.

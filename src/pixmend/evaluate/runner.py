@@ -50,7 +50,7 @@ class Measurement:
         restorer_with(self.model, self.padding)
         if self.protocol.aligned:
             opencv()
-        given = 6 if task.name == "defocus_dual" else 3 if self.protocol.given == "rgb" else 1
+        given = self.protocol.channels(task)
         if self.model.in_channels != given:
             raise PixmendError(
                 f"evaluate: protocol {self.protocol.name} gives {given} channels for {task.name}, and {self.name} "
