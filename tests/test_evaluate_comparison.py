@@ -155,7 +155,7 @@ def test_of_many_pictures_the_chart_shows_the_lowest_and_highest(comparison):
 def test_the_chart_can_show_infinite_scores_and_long_names(comparison):
     report = comparison.first
     perfect = dataclasses.replace(report.records[0].score, psnr=math.inf)
-    record = dataclasses.replace(report.records[0], score=perfect, name="a very long name " * 9)
+    record = dataclasses.replace(report.records[0], score=perfect, name="a very long name\n" * 9)
     alone = dataclasses.replace(report, records=(record,), model="a model of a very long name " * 9)
     assert draw(dataclasses.replace(comparison, reports=(alone,), published=(None,))).width == 1000
 

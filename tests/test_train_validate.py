@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import pixmend as pm
 from pixmend.evaluate import CLASSIC_SR, find, measure
 from pixmend.models.edsr import EDSRConfig
-from pixmend.train import Adam, Constant, Data, Every, Run, fit
+from pixmend.train import Adam, Constant, Data, Every, Run, fit, forecast
 from pixmend.weights import card, read
 
 
@@ -101,3 +101,19 @@ def test_the_network_is_in_training_mode_again_after_it_was_scored(run, tmp_path
     monkeypatch.setattr(nn.Module, "__call__", seen)
     fit(run, tmp_path / "run")
     assert modes == [True] * 6
+
+
+def test_a_resumed_run_scores_again_and_leaves_no_line_twice_or_torn(run, tmp_path):
+    fit(replace(run, steps=3), tmp_path / "run")
+    scores = tmp_path / "run/validation.jsonl"
+    scores.write_text(scores.read_text() + '{"step": 4, "mean": 99.0, "psnr": {}}\n{"step": 4, "me')
+    fit(run, tmp_path / "run", resume=True)
+    assert [json.loads(line)["step"] for line in scores.read_text().splitlines()] == [2, 3, 4, 6]
+
+
+def test_a_forecast_scores_nothing(run, tmp_path, monkeypatch):
+    def fail(*args: object, **options: object) -> None:
+        raise AssertionError("a forecast measures training alone")
+
+    monkeypatch.setattr("pixmend.train.validate.Validator.score", fail)
+    forecast(run, tmp_path / "run")

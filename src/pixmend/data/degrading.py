@@ -29,7 +29,6 @@ from pixmend.errors import PixmendError
 from pixmend.files import not_writable
 from pixmend.files import replace as replace_file
 from pixmend.image import read_picture, write_image
-from pixmend.tasks import parse_task
 
 Progress = Callable[[int, int], None]
 
@@ -40,8 +39,7 @@ def task_chain(task: str) -> Chain:
     Raises:
         PixmendError: no such task, or one whose input cannot be made of clean pictures.
     """
-    parsed = parse_task(task)
-    return for_files(JPEG(quality=parsed.quality) if parsed.quality is not None else degradation(task))
+    return for_files(degradation(task))
 
 
 def for_files(chain: Degradation) -> Chain:

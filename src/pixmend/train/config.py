@@ -95,7 +95,8 @@ Optim = Adam | AdamW
 class Mixup:
     """Blend every sample with another of its batch, weighed by Beta(alpha, alpha), in half of the steps.
 
-    Restormer's code trains all denoisers so, and its paper does not say it. A batch of one is left alone.
+    Restormer's code trains all denoisers so, and its paper does not say it. Of several processes each blends its own
+    share of the batch, as that code does; a share of one is left alone.
     """
 
     alpha: float = 1.2

@@ -36,8 +36,8 @@ class Diary:
 
     def open(self, start: int) -> None:
         """Take out the lines of steps that a resumed run repeats, and one that a crash cut short."""
-        lines = [line for line in self._lines() if line["step"] <= start]
-        with _lenient():
+        lines = [line for line in lines_of(self.out / LOG) if line["step"] <= start]
+        with lenient():
             files.replace(self.out / LOG, "".join(json.dumps(line) + "\n" for line in lines))
 
     def note(self, done: int, terms: dict[str, Tensor], *, norm: float, rate: float, last: bool) -> None:
@@ -58,14 +58,14 @@ class Diary:
             "learning_rate": rate,
             "seconds_per_step": round((now - self._since) / self._steps, 4),
         }
-        with _lenient(), (self.out / LOG).open("a") as file:
+        with lenient(), (self.out / LOG).open("a") as file:
             file.write(json.dumps(line) + "\n")
         self._tally, self._since, self._steps = {}, now, 0
 
     def close(self, skipped: Mapping[str, str]) -> None:
         """List the pictures that could not be used."""
         if skipped:
-            with _lenient():
+            with lenient():
                 files.replace(self.out / SKIPPED, "".join(f"{name}: {why}\n" for name, why in skipped.items()))
             logger.warning("%d pictures could not be used: %s", len(skipped), self.out / SKIPPED)
 
@@ -73,7 +73,7 @@ class Diary:
         """Every term of the loss against the step, as curves.png."""
         from matplotlib.figure import Figure
 
-        lines = self._lines()
+        lines = lines_of(self.out / LOG)
         if not lines:
             return
         figure = Figure(figsize=(8, 5), layout="constrained")
@@ -85,7 +85,7 @@ class Diary:
         axes.legend(ncols=2, fontsize="small")
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", dpi=120)
-        with _lenient():
+        with lenient():
             files.replace(self.out / CURVES, drawn.getbuffer())
 
     @torch.inference_mode()
@@ -101,24 +101,24 @@ class Diary:
             shown = (tile[:3].expand(3, -1, -1) for tile in (low, restored, high))  # of two views the left one
             tiles.append(torch.cat([imresize(tile, size=(side, side)) for tile in shown], dim=1))
         folder = self.out / "previews"
-        with _lenient():
+        with lenient():
             folder.mkdir(exist_ok=True)
             write_image(folder / f"{done:07d}.png", torch.cat(tiles, dim=2))
 
-    def _lines(self) -> list[dict]:
-        """The lines of the log up to the first that cannot be read."""
-        path = self.out / LOG
-        lines = []
-        for text in path.read_text().splitlines() if path.exists() else []:
-            try:
-                lines.append(json.loads(text))
-            except ValueError:
-                break
-        return lines
+
+def lines_of(path: Path) -> list[dict]:
+    """The lines of a log up to the first that cannot be read; none of a file that is not there."""
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            break
+    return lines
 
 
 @contextmanager
-def _lenient() -> Iterator[None]:
+def lenient() -> Iterator[None]:
     try:
         yield
     except (OSError, PixmendError) as error:

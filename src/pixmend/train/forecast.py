@@ -67,7 +67,8 @@ def forecast(
     """
     check_folder(Path(out), resume=False)
     place = next(parent for parent in (Path(out).resolve(), *Path(out).resolve().parents) if parent.is_dir())
-    short = replace(run, steps=min(STEPS, run.steps), every=Every(log=STEPS, preview=STEPS, save=STEPS))
+    every = Every(log=STEPS, preview=STEPS, save=STEPS)
+    short = replace(run, steps=min(STEPS, run.steps), every=every, validation=())
     ends: list[float] = []
     samples: list[int] = []
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from torch import nn
 
+from pixmend import files
 from pixmend.errors import PixmendError
 from pixmend.evaluate import Benchmark, find, measure, protocol_of
 from pixmend.models.base import MultiTask, Restorer
 from pixmend.tasks import parse_task
 from pixmend.train.config import Run
+from pixmend.train.diary import lenient, lines_of
 from pixmend.train.state import State
 
 BEST, SCORES = "best.safetensors", "validation.jsonl"
@@ -27,20 +29,21 @@ class Validator:
         self.benchmarks = [benchmark for folder in run.validation for benchmark in _suiting(folder, run)]
 
     def score(self, done: int, state: State) -> dict[str, float]:
-        """Mean PSNR in dB by benchmark and task; written down, and the weights kept if the mean is the best yet."""
+        """Mean PSNR in dB by benchmark and task; written down, and the weights kept if the mean is the best yet.
+
+        What a resumed run scores again takes the place of what was written down before.
+        """
         network = state.average.module
         scores = {f"{each.name} {each.task.name}": _psnr(network, each) for each in self.benchmarks}
         mean = sum(scores.values()) / len(scores)
-        before = [line["mean"] for line in self._lines() if line["step"] < done]
-        with (self.out / SCORES).open("a") as file:
-            file.write(json.dumps({"step": done, "mean": round(mean, 4), "psnr": scores}) + "\n")
-        if mean > max(before, default=float("-inf")):
+        lines = [line for line in lines_of(self.out / SCORES) if line["step"] < done]
+        best = max((line["mean"] for line in lines), default=float("-inf"))
+        lines.append({"step": done, "mean": round(mean, 4), "psnr": scores})
+        with lenient():
+            files.replace(self.out / SCORES, "".join(json.dumps(line) + "\n" for line in lines))
+        if lines[-1]["mean"] > best:
             state.save_weights(self.out / BEST, self.run, step=done)
         return scores
-
-    def _lines(self) -> list[dict]:
-        path = self.out / SCORES
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def _suiting(folder: str, run: Run) -> list[Benchmark]:

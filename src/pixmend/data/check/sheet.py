@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pixmend.data.check.report import Case, CheckReport, Finding
 from pixmend.degrade.resize import imresize
 from pixmend.errors import PixmendError
 from pixmend.image import read_image
+from pixmend.image.ink import FAINT, INK, PAPER, fitted, font
 
 _SIDE, _GAP, _MARGIN, _HEAD, _FOOT = 220, 6, 24, 44, 44
 _PANELS, _CELLS, _CASES = 3, 2, 6
 _CELL = _PANELS * (_SIDE + _GAP) + 3 * _GAP
 _WIDTH = 2 * _MARGIN + _CELLS * _CELL
-_INK, _FAINT, _PAPER = "#1c2430", "#667085", "#ffffff"
 _WHOLE = ("leak", "mismatch", "copy", "near_copy", "blank", "exposure", "border", "narrow")
 _PAIRS = ("misaligned", "drift", "swapped", "tone")
 _DETAILS = ("enlarged", "jpeg", "noisy")
@@ -34,7 +34,7 @@ def draw(report: CheckReport) -> Image.Image | None:
         return None
     drawn = [(finding, _cells(finding)) for finding in shown]
     heights = [_HEAD + sum(map(_row_height, _rows(cells))) for _, cells in drawn]
-    sheet = Image.new("RGB", (_WIDTH, 2 * _MARGIN + sum(heights)), _PAPER)
+    sheet = Image.new("RGB", (_WIDTH, 2 * _MARGIN + sum(heights)), PAPER)
     top = _MARGIN
     for (finding, cells), height in zip(drawn, heights, strict=True):
         _draw_finding(sheet, top, finding, cells)
@@ -55,9 +55,9 @@ def _row_height(row: list[_Cell]) -> int:
 
 
 def _draw_finding(sheet: Image.Image, top: int, finding: Finding, cells: list[_Cell]) -> None:
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    pen = ImageDraw.Draw(sheet)
     more = f", {_CASES} of {len(finding.cases)}" if len(finding.cases) > _CASES else ""
-    pen.text((_MARGIN, top + 10), f"{finding.title} ({finding.severity}{more})", _INK, ImageFont.load_default(size=20))
+    pen.text((_MARGIN, top + 10), f"{finding.title} ({finding.severity}{more})", INK, font(20))
     top += _HEAD
     for row in _rows(cells):
         foot = top + _row_height(row) - _FOOT + 3
@@ -67,8 +67,8 @@ def _draw_finding(sheet: Image.Image, top: int, finding: Finding, cells: list[_C
                 sheet.paste(panel, (left, top))
                 left += panel.width + _GAP
             names = ", ".join(map(_short, case.files[:_PANELS]))
-            for line, (text, colour) in enumerate(((names, _INK), (case.evidence, _FAINT))):
-                pen.text((_MARGIN + place * _CELL, foot + 16 * line), _fitted(text, font), colour, font)
+            for line, (text, colour) in enumerate(((names, INK), (case.evidence, FAINT))):
+                pen.text((_MARGIN + place * _CELL, foot + 16 * line), fitted(text, 13, _CELL - 12), colour, font(13))
         top += _row_height(row)
 
 
@@ -118,10 +118,3 @@ def _to_pillow(picture: torch.Tensor) -> Image.Image:
 def _short(name: str) -> str:
     path = Path(name)
     return f"{path.parent.name}/{path.name}"
-
-
-def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    while font.getlength(text) > _CELL - 12 and len(text) > 4:
-        text = f"{text[:-4]}..."
-    return text

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from pixmend.evaluate.chart.cases import Case, draw_cases
-from pixmend.evaluate.chart.ink import FAINT, GRID, INK, MARGIN, PAPER, WIDTH, fitted, font, wrapped
 from pixmend.evaluate.comparison import Comparison
+from pixmend.image.ink import FAINT, GRID, INK, MARGIN, PAPER, WIDTH, fitted, font, wrapped
 
 _COLOURS = ("#b6bdc9", "#2f6fde", "#e2852e", "#2a9d70", "#a54bc0", "#c8444f")
 _NAMES, _GAINS, _TOP = 190, 90, 100

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from pixmend.evaluate.chart.ink import FAINT, INK, PAPER, fitted, font
+from pixmend.image.ink import FAINT, INK, PAPER, fitted, font
 
 _SIDE = 72
 """Of the place shown, in pixels of the true picture."""

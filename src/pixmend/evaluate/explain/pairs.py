@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
+from pixmend.evaluate.benchmarks.pairing import natural
 from pixmend.image import SUFFIXES, read_image
 
 _ENDINGS = re.compile(r"[-_.]?(HR|GT|gt|high|target|clean|original)$")
@@ -54,7 +55,7 @@ def readers(restored: Path, true: Path, *, low: Path | None, scale: int | None) 
         lows = {high: small[name] for name, high in pair(small, theirs, where=f"{low} and {true}").items()}
     return [
         _reader(high, ours[name], theirs[high], lows.get(high), scale)
-        for name, high in sorted(partners.items(), key=lambda item: _natural(item[1]))
+        for name, high in sorted(partners.items(), key=lambda item: natural(Path(item[1])))
     ]
 
 
@@ -223,10 +224,6 @@ def _corner(restored: Tensor, true: Tensor) -> str:
         for column in columns
     }
     return f"they agree best with their {min(costs, key=costs.__getitem__)} corners laid together;"
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _size(image: Tensor) -> str:

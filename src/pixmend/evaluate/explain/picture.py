@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from pixmend.evaluate.chart.bars import axis_of
-from pixmend.evaluate.chart.ink import FAINT, GRID, INK, MARGIN, PAPER, WIDTH, fitted, font, wrapped
 from pixmend.evaluate.explain.explanation import Explanation
+from pixmend.image.ink import FAINT, GRID, INK, MARGIN, PAPER, WIDTH, fitted, font, wrapped
 
 _NAMES, _VALUES = 470, 70
 _LINE, _GAP, _TOP = 18, 6, 118

@@ -1,4 +1,4 @@
-"""What the charts of this room share: paper, ink, and text that fits."""
+"""What charts and sheets share: paper, ink, and text that fits."""
 
 from PIL import ImageFont
 
@@ -14,7 +14,8 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def fitted(text: str, size: int, room: float) -> str:
-    """As much of the text as fits."""
+    """As much of the text as fits, in one line whatever a stranger's file is called."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
     while len(text) > 4 and font(size).getlength(text) > room:
         text = text.removesuffix("...")[:-1] + "..."
     return text
