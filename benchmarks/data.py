@@ -19,6 +19,7 @@ from PIL import Image
 from pixmend.data import Batches, CropSource, Files, Pictures, Shards, degradation, pack
 from pixmend.data.folders import content_of
 from pixmend.data.loader import degrade
+from pixmend.degrade import Degradation
 from pixmend.image.window import read_window
 
 PICTURES, BATCH, STEPS, REPEATS, SIDE = 200, 32, 8, 10, 96
@@ -33,11 +34,27 @@ def prepare(source: Path, folder: Path) -> None:
         picture.save(folder / f"{number:04}.jpg", quality=90, subsampling="4:2:0")
 
 
-def samples_per_second(pictures: CropSource, workers: int) -> float:
+def samples_per_second(
+    pictures: CropSource,
+    workers: int,
+    *,
+    task: str = "sr_x2",
+    patch: int = SIDE // 2,
+    how: Degradation | None = None,
+    repeats: int = REPEATS,
+) -> float:
     """Of whole batches, the first left out: it waits for the workers to start."""
-    batches = Batches(pictures, patches={"sr_x2": SIDE // 2}, batch=BATCH, every_task=True, candidates=1, seed=0)
+    batches = Batches(
+        pictures,
+        patches={task: patch},
+        batch=BATCH,
+        every_task=True,
+        candidates=1,
+        seed=0,
+        degradations={task: how or degradation(task)},
+    )
     best = 0.0
-    for repeat in range(REPEATS):
+    for repeat in range(repeats):
         made = batches.from_step(100 * repeat, 100 * repeat + STEPS + 2 * workers + 1, workers=workers)
         for _ in range(2 * workers + 1):  # and with them the batches made ahead
             next(made)

@@ -47,7 +47,7 @@ def test_the_pairs_are_a_benchmark(folder, capsys):
 def test_noise_in_files_is_said_to_differ_from_the_papers(folder, capsys):
     assert run(["degrade", "clean", "--task", "dn_g25", "--out", "noisy"]) == 0
     printed = capsys.readouterr()
-    assert "gaussian_noise(sigma=25, clip=False), round8()" in printed.out
+    assert "gaussian_noise(sigma=25, clip=False, grey=False), round8()" in printed.out
     assert "clipped and rounded here" in printed.err and "differ from theirs" in printed.err
 
 

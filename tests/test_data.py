@@ -52,7 +52,7 @@ def test_broken_and_small_pictures_are_skipped_and_listed(folder):
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(pm.PixmendError, match="no usable picture of at least 96 x 96 pixels among 0 files"):
+    with pytest.raises(pm.PixmendError, match="no pictures in it or below: expected files ending in .png, .jpg"):
         Pictures([tmp_path], smallest=96)
 
 

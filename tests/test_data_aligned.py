@@ -1,5 +1,7 @@
 """Real pairs: crops of both pictures at one place, and which pictures belong together."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -102,7 +104,7 @@ def test_what_does_not_pair_or_fit_is_skipped_and_listed(deraining):
     reasons = [why.partition(": ")[2] for _, why in found.skipped]
     assert reasons[0].startswith("no picture of its name in ")
     assert reasons[1:] == [
-        "39 x 40 pixels, expected 40 x 40 for the scale 1",
+        "39 x 40 pixels, expected 40 x 40 for the scale 1 of the task",
         "40 x 23 pixels, a crop needs 24 each way",
     ]
 
@@ -131,3 +133,82 @@ def test_folders_that_do_not_pair_at_all_are_refused(deraining):
         AlignedPairs(deraining / "clean", low=[deraining / "nowhere"], scale=1, smallest=24)
     with pytest.raises(pm.PixmendError, match="expected a folder of low pictures, got none"):
         AlignedPairs(deraining / "clean", low=[], scale=1, smallest=24)
+
+
+def save_deep(path, picture: Tensor) -> None:
+    """16 bits per channel, (3, H, W)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture.flip(0).permute(1, 2, 0).numpy().astype(np.uint16))
+
+
+def deep(height: int, width: int, seed: int) -> Tensor:
+    return torch.randint(65536, (3, height, width), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_pairs_of_16_bits_arrive_at_their_full_depth_and_aligned(tmp_path, suffix):
+    low = deep(40, 50, 1)
+    save_deep(tmp_path / f"rainy/1.{suffix}", low)
+    save_deep(tmp_path / f"clean/1.{suffix}", 65535 - low)
+    batch = batches(opened(tmp_path), "dr", 24)[0]["dr"]
+    levels = batch.low.double() * 65535
+    assert torch.allclose(levels, levels.round(), atol=0.01)
+    assert (batch.low * 255 - (batch.low * 255).round()).abs().max() > 0.4
+    assert torch.allclose(batch.low + batch.high, torch.ones(()))
+    assert torch.isin(levels.round().long(), low).all()
+
+
+def test_of_files_of_8_and_16_bits_each_keeps_its_values(tmp_path):
+    low = picture(40, 50, 1)
+    save(tmp_path / "rainy/1.png", low)
+    save_deep(tmp_path / "clean/1.png", low.long() * 257)
+    save(tmp_path / "rainy/2.png", low)
+    save(tmp_path / "clean/2.png", low)
+    pair = batches(opened(tmp_path), "dr", 24, batch=8)[0]["dr"]
+    assert torch.allclose(pair.low, pair.high, atol=1e-7)
+
+
+def test_two_views_of_unlike_depth_are_brought_to_one(tmp_path):
+    view = picture(30, 30, 1)
+    save(tmp_path / "sharp/1.png", view)
+    save(tmp_path / "left/1.png", view)
+    save_deep(tmp_path / "right/1.png", view.long() * 257)
+    lows = [tmp_path / "left", tmp_path / "right"]
+    made = batches(AlignedPairs(tmp_path / "sharp", low=lows, scale=1, smallest=24), "defocus_dual", 24)
+    low, high = made[0]["defocus_dual"]
+    assert torch.allclose(low, torch.cat([high, high], dim=1), atol=1e-7)
+
+
+def test_a_network_of_one_channel_gets_the_luma_of_16_bits(tmp_path):
+    low = deep(30, 30, 1)
+    save_deep(tmp_path / "rainy/1.png", low)
+    save_deep(tmp_path / "clean/1.png", low)
+    made = batches(opened(tmp_path), "dr", 24)
+    grey = batches(opened(tmp_path), "dr", 24, grey=True)
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    luma = (made[0]["dr"].low * weights).sum(dim=1, keepdim=True)
+    assert torch.allclose(grey[0]["dr"].low, luma, atol=1 / 65535)
+
+
+def test_one_folder_cannot_be_both_sides(deraining):
+    with pytest.raises(pm.PixmendError, match="is given as the folder of low pictures and of high ones"):
+        AlignedPairs(deraining / "clean", low=[deraining / "rainy" / ".." / "clean"], scale=1, smallest=24)
+
+
+def test_the_files_of_a_step_are_those_that_its_samples_were_cut_from(deraining):
+    made = batches(opened(deraining), "dr", 24)
+    for step in range(4):
+        files, batch = made.files(step)["dr"], made[step]["dr"]
+        for name, high in zip(files, batch.high, strict=True):
+            clean = (pm.read_image(name) * 255).round()
+            assert any(is_part(turned, clean) for turned in orientations((high * 255).round()))
+
+
+def orientations(square: Tensor) -> list[Tensor]:
+    return [torch.rot90(each, turns, (1, 2)) for each in (square, square.flip(2)) for turns in range(4)]
+
+
+def is_part(square: Tensor, whole: Tensor) -> bool:
+    side = square.shape[1]
+    places = whole.unfold(1, side, 1).unfold(2, side, 1)
+    return bool((places == square[:, None, None]).all(dim=-1).all(dim=-1).all(dim=0).any())

@@ -2,6 +2,8 @@
 
 import logging
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -204,3 +206,40 @@ def test_a_link_to_nowhere_is_a_broken_picture_to_every_source(tmp_path):
         assert len(source) == 1
         (skipped,) = source.skipped
         assert "b.png: cannot be read: No such file" in skipped[1]
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    """A picture of 16 bits in colour, a grey one, and one of 8 bits."""
+    folder = tmp_path_factory.mktemp("deep")
+    values = torch.randint(65536, (60, 70, 3), generator=torch.Generator().manual_seed(0)).numpy().astype(np.uint16)
+    assert cv2.imwrite(str(folder / "colour.png"), values)
+    assert cv2.imwrite(str(folder / "grey.tif"), values[..., 0])
+    save(folder / "shallow.png", 64, 64)
+    return folder
+
+
+def test_pictures_of_16_bits_are_cut_at_their_full_depth_by_every_kind_of_source(deep, tmp_path):
+    pack(deep, tmp_path / "shards")
+    sources = [Files([deep], smallest=48), Pictures([deep], smallest=48), Shards([tmp_path / "shards"], smallest=48)]
+    for index, name in enumerate(["colour.png", "grey.tif", "shallow.png"]):
+        crops = [source.crop(index, 48, key=index) for source in sources]
+        assert all(torch.equal(crops[0], other) for other in crops[1:])
+        whole = pm.image.read_deep(deep / name).double().mul(65535 if index < 2 else 255).round().expand(3, -1, -1)
+        assert crops[0].dtype == (torch.uint16 if index < 2 else torch.uint8)
+        assert torch.isin(crops[0].double(), whole).all()
+        assert crops[0].shape == (3, 48, 48)
+
+
+def test_a_batch_of_pictures_of_8_and_16_bits_has_values_between_the_levels_of_8(deep):
+    high = batches(Files([deep], smallest=48), batch=12)[0]["dn_g25"].high
+    levels = high * 255
+    deeper = [(each - each.round()).abs().max() > 0.4 for each in levels]
+    assert 0 < sum(deeper) < len(deeper)
+
+
+@pytest.mark.parametrize("small", ["stretch", "reflect"])
+def test_a_small_picture_of_16_bits_is_enlarged_within_its_depth(deep, small):
+    crop = Files([deep], smallest=96, small=small).crop(0, 96, key=1)
+    assert crop.dtype == torch.uint16 and crop.shape == (3, 96, 96)
+    assert crop.int().max() > 60_000

@@ -7,7 +7,18 @@ import pytest
 import torch
 
 from pixmend import degrade
-from pixmend.degrade import RAIN_LIGHT, Bicubic, Chain, Choice, Degradation, GaussianNoise, Round8, imresize
+from pixmend.degrade import (
+    BSRGAN,
+    RAIN_LIGHT,
+    Bicubic,
+    Chain,
+    Choice,
+    Degradation,
+    GaussianNoise,
+    Round8,
+    Sharpen,
+    imresize,
+)
 from pixmend.errors import PixmendError
 from pixmend.seeding import child
 
@@ -74,7 +85,7 @@ def test_equal_steps_make_equal_chains_with_equal_hashes() -> None:
     assert Choice(NOISE, DIM, weights=[1, 2]) == Choice(NOISE, DIM, weights=(1.0, 2.0))
 
 
-@pytest.mark.parametrize("step", [Chain(NOISE), Choice(NOISE), NOISE, RAIN_LIGHT, Bicubic(scale=2), Round8()])
+@pytest.mark.parametrize("step", [Chain(NOISE), Choice(NOISE), NOISE, RAIN_LIGHT, Round8(), Sharpen(), BSRGAN(scale=2)])
 def test_degradations_are_frozen_and_slotted(step: Degradation) -> None:
     assert not hasattr(step, "__dict__")
     for field in dataclasses.fields(step):

@@ -107,7 +107,7 @@ def test_set5s_butterfly_becomes_its_published_low_resolution_picture(tmp_path: 
     ("task", "text"),
     [
         ("sr_x3", "bicubic(scale=3), round8()"),
-        ("dn_g25", "gaussian_noise(sigma=25, clip=False), round8()"),
+        ("dn_g25", "gaussian_noise(sigma=25, clip=False, grey=False), round8()"),
         ("jpeg_q10", 'jpeg(quality=10, subsampling="4:2:0")'),
         ("dr_L", "rain_light(), round8()"),
         ("dr_H", "rain_heavy(), round8()"),

@@ -5,17 +5,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixmend.degrade import (
+    BSRGAN,
     JPEG,
     RAIN_HEAVY,
     RAIN_LIGHT,
     Bicubic,
     Chain,
     Choice,
+    ColourNoise,
+    Decimate,
+    EllipticBlur,
     GaussianBlur,
     GaussianNoise,
     PoissonNoise,
     RainStreaks,
+    RealESRGAN,
+    ResizeTo,
     Round8,
+    Sharpen,
+    Sinc,
     TorchResize,
     chain_text,
     multiple,
@@ -29,8 +37,25 @@ steps = st.one_of(
     st.just(Round8()),
     st.builds(TorchResize, factor=st.floats(1e-3, 9), mode=st.sampled_from(["nearest", "area", "bicubic"])),
     st.builds(GaussianBlur, sigma=st.floats(1e-9, 0.4), size=st.sampled_from([1, 7, 21])),
-    st.builds(GaussianNoise, sigma=st.floats(0, 255), clip=st.booleans()),
-    st.builds(PoissonNoise, scale=st.floats(0, 3)),
+    st.builds(
+        ResizeTo, height=st.integers(1, 99), width=st.integers(1, 99), mode=st.sampled_from(["area", "bilinear"])
+    ),
+    st.builds(Decimate, scale=st.integers(1, 4), sigma=st.floats(0.1, 9)),
+    st.builds(
+        EllipticBlur,
+        sigma=st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)),
+        angle=st.floats(-180, 180),
+        shape=st.sampled_from(["gaussian", "plateau"]),
+        beta=st.floats(0.5, 4),
+        size=st.sampled_from([7, 21]),
+    ),
+    st.builds(Sinc, cutoff=st.floats(0.1, 3), size=st.sampled_from([7, 21])),
+    st.builds(Sharpen, amount=st.floats(0, 3), threshold=st.floats(0, 50)),
+    st.builds(GaussianNoise, sigma=st.floats(0, 255), clip=st.booleans(), grey=st.booleans()),
+    st.just(ColourNoise(covariance=((4.0, 1.5, 0.0), (1.5, 4.0, 0.0), (0.0, 0.0, 1.0)), clip=True)),
+    st.builds(PoissonNoise, scale=st.floats(0, 3), clip=st.booleans(), grey=st.booleans()),
+    st.builds(RealESRGAN, scale=st.integers(1, 4)),
+    st.builds(BSRGAN, scale=st.integers(1, 4)),
     st.builds(JPEG, quality=st.integers(1, 100), subsampling=st.sampled_from(["4:2:0", "4:4:4"])),
     st.sampled_from([RAIN_LIGHT, RAIN_HEAVY]),
     st.builds(
@@ -60,8 +85,12 @@ def test_every_chain_is_read_back_from_its_text(chain: Chain) -> None:
 
 
 def test_text_names_every_field() -> None:
-    text = 'bicubic(scale=4), gaussian_noise(sigma=10, clip=False), jpeg(quality=40, subsampling="4:2:0")'
-    assert chain_text(Chain(Bicubic(scale=4), GaussianNoise(sigma=10), JPEG(quality=40))) == text
+    text = (
+        "bicubic(scale=4), gaussian_noise(sigma=10, clip=False, grey=False), "
+        'jpeg(quality=40, subsampling="4:2:0"), elliptic_blur(sigma=(2, 1), angle=30, shape=gaussian, beta=1, size=7)'
+    )
+    blur = EllipticBlur(sigma=(2, 1), angle=30, size=7)
+    assert chain_text(Chain(Bicubic(scale=4), GaussianNoise(sigma=10), JPEG(quality=40), blur)) == text
 
 
 def test_brackets_and_quotes_may_be_left_out_and_lines_broken() -> None:
@@ -90,6 +119,9 @@ def test_a_single_step_is_a_chain_of_one() -> None:
         ("jpeg()", "jpeg: needs quality"),
         ("torch_resize", "torch_resize: needs factor and mode"),
         ("jpeg(quality=40.5)", "jpeg.quality: Input should be a valid integer"),
+        ("elliptic_blur(sigma=2)", "elliptic_blur.sigma: Input should be a valid tuple"),
+        ("real_esrgan", "real_esrgan: needs scale"),
+        ("bsrgan(scale=0)", "BSRGAN: expected a whole scale of 1 or more, got 0"),
         ("jpeg(quality=400)", "JPEG: expected a whole quality of 1 to 100, got 400"),
         ("jpeg(quality=4, quality=5)", "jpeg: expected every FIELD=VALUE once"),
         ("jpeg(quality=40, subsampling='4:2:2')", "jpeg.subsampling: Input should be '4:2:0' or '4:4:4'"),
@@ -127,6 +159,9 @@ def test_text_that_is_no_chain_is_refused_in_one_line(text: str, message: str) -
         ("torch_resize(factor=0.3333333333333333, mode=area)", 3),
         ("torch_resize(factor=2, mode=area), bicubic(scale=2)", 2),
         ("torch_resize(factor=0.4, mode=area)", 1),
+        ("sharpen, real_esrgan(scale=4)", 4),
+        ("choice(real_esrgan(scale=2) | bsrgan(scale=2))", 2),
+        ("decimate(scale=3, sigma=1)", 3),
     ],
 )
 def test_sides_must_be_multiples_of_what_the_steps_divide_by(text: str, expected: int) -> None:

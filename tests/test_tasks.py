@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixmend import evaluate
+from pixmend import data, evaluate
 from pixmend.errors import PixmendError, nearest
 from pixmend.tasks import Task, parse_task
 
@@ -42,6 +42,13 @@ def test_an_unknown_task_is_refused_with_the_nearest_name(name: str, hint: str) 
     with pytest.raises(PixmendError) as caught:
         parse_task(name)
     assert str(caught.value).startswith(f"no task is called {name!r}: {hint}")
+
+
+@pytest.mark.parametrize("name", ["sr_real_x2", "sr_real_x4", "dn_blind"])
+def test_a_task_that_is_trained_and_not_scored_is_said_to_be_one(name: str) -> None:
+    with pytest.raises(PixmendError, match=f"task {name}: there is no benchmark of it"):
+        parse_task(name)
+    assert data.scale(name) == (int(name[-1]) if name.startswith("sr") else 1)
 
 
 def test_evaluate_offers_the_same_tasks() -> None:

@@ -105,9 +105,19 @@ def _parse(hint: Any, text: str, where: str) -> object:
     """Text as its annotated type: comma-separated where that is a tuple."""
     if text.lower() == "none":
         return _convert(hint, None, where)
+    if text in (kinds := {kind.__name__: kind for kind in _kinds(hint)}):
+        return _of_defaults(kinds[text], where)
     if get_origin(hint) is tuple:
         return _convert(hint, tuple(part.strip() for part in text.split(",") if part.strip()), where)
     return _convert(hint, text, where)
+
+
+def _of_defaults(kind: type, where: str) -> object:
+    """One of several dataclasses, chosen by its name."""
+    try:
+        return kind()
+    except TypeError as error:
+        raise PixmendError(f"{where}: {kind.__name__} has fields without a default, which text cannot give") from error
 
 
 def _convert(hint: Any, value: object, where: str) -> object:

@@ -16,6 +16,9 @@ _PATTERN = re.compile(
 )
 _KINDS: dict[str, Kind] = {"dn_real": "real", "deblur": "deblur", "defocus": "defocus", "defocus_dual": "defocus"}
 
+_UNSCORED = ("dn_blind", "sr_real_x2", "sr_real_x4")
+"""What networks are trained for and restore, and no benchmark is of."""
+
 _ENLARGES = re.compile(r"_x([2-8])$", re.ASCII)
 
 
@@ -38,8 +41,10 @@ def parse_task(name: str) -> Task:
     """The task of a name; ``dr`` is any rain, ``dr_L`` light and ``dr_H`` heavy rain.
 
     Raises:
-        PixmendError: no such task; the message names the nearest one.
+        PixmendError: no such task; the message names the nearest one. Also one that no benchmark is of.
     """
+    if name in _UNSCORED:
+        raise PixmendError(f"task {name}: there is no benchmark of it: networks are trained for it, and not scored")
     match = _PATTERN.fullmatch(name)
     if match is None:
         raise PixmendError(f"no task is called {name!r}: {nearest(name, _EXAMPLES)}")

@@ -35,7 +35,8 @@ def degrade(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the degraded pictures, as PNG.")] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="TASK", help="As its benchmarks: `sr_x4`, `dn_g25`, `jpeg_q10`, `dr_L`, ...")
+        str | None,
+        typer.Option(metavar="TASK", help="As its benchmarks: `sr_x4`, `dn_g25`, `jpeg_q10`, `dr_L`; `sr_real_x4`."),
     ] = None,
     chain: Annotated[
         str | None, typer.Option(metavar="STEPS", help="Steps of your own: `bicubic(scale=4), jpeg(quality=40)`.")
@@ -59,8 +60,9 @@ def degrade(
 ) -> None:
     """Degrade clean pictures as benchmarks do, or by steps of your own, with a manifest that makes them again.
 
-    What is drawn for a picture depends on the seed and its name alone. Steps: bicubic, torch_resize, gaussian_blur,
-    gaussian_noise, poisson_noise, jpeg, rain_light, rain_heavy, rain_streaks, round8, choice, chain.
+    What is drawn for a picture depends on the seed and its name alone. Steps: bicubic, torch_resize, resize_to,
+    decimate, gaussian_blur, elliptic_blur, sinc, sharpen, gaussian_noise, colour_noise, poisson_noise, jpeg,
+    rain_light, rain_heavy, rain_streaks, real_esrgan, bsrgan, round8, choice, chain.
 
     Example: `pixmend degrade Set14 --task sr_x4 --out bench/LR/x4 --high bench/HR/x4`
     """

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from pixmend.data.check.pairing import list_pictures, pair
-from pixmend.data.crops import Place, Small, enlarged, place, turned
-from pixmend.data.folders import Progress, check_size, content_of, header_size, tell
+from pixmend.data.crops import Place, Small, alike, enlarged, place, turned
+from pixmend.data.folders import Folders, Progress, check_size, content_of, header_size, tell
 from pixmend.errors import PixmendError
 from pixmend.image.window import Box, read_window
 from pixmend.seeding import Key
 
 
 class Both(NamedTuple):
-    """uint8 crops (3 n, side, side) and (3, s side, s side) of the n low pictures, one behind the other, and the high
-    one."""
+    """Crops (3 n, side, side) and (3, s side, s side) of the n low pictures, one behind the other, and the high one;
+    uint8, or uint16 where files have 16 bits."""
 
     low: Tensor
     high: Tensor
@@ -46,6 +46,7 @@ class AlignedPairs:
         scale: int,
         smallest: int,
         small: Literal["skip", "reflect"] = "skip",
+        without: Folders = (),
         progress: Progress = lambda done, total: None,
     ) -> None:
         self.scale = scale
@@ -55,9 +56,14 @@ class AlignedPairs:
         """The high picture, then its low ones."""
         if not low:
             raise PixmendError("aligned pairs: expected a folder of low pictures, got none")
+        if own := [folder for folder in low if Path(folder).resolve() == Path(high).resolve()]:
+            raise PixmendError(f"{own[0]}: is given as the folder of low pictures and of high ones: name two folders")
         truth = list_pictures(Path(high))
+        left_out = {Path(path) for path in without}
         pairings = [pair(truth, list_pictures(Path(folder))) for folder in low]
         for done, path in enumerate(truth.pictures, 1):
+            if path in left_out:
+                continue
             try:
                 partners = [pairing.low_of.get(path) for pairing in pairings]
                 if None in partners:
@@ -68,9 +74,10 @@ class AlignedPairs:
             except PixmendError as error:
                 self.skipped.append((path, str(error)))
             progress(done, len(truth.pictures))
-        tell(self.skipped)
         if not self.pairs:
-            raise PixmendError(f"{high}: no usable pair among {len(truth.pictures)} pictures: {self.skipped[0][1]}")
+            why = self.skipped[0][1] if self.skipped else "all of them are left out"
+            raise PixmendError(f"{high}: no usable pair among {len(truth.pictures)} pictures: {why}")
+        tell(self.skipped)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -87,7 +94,7 @@ class AlignedPairs:
         high, *lows = self.pairs[index]
         where: list[Place] = []
         parts = [self._cut(low, side, 1, key=key, where=where) for low in lows]
-        return Both(torch.cat(parts), self._cut(high, side, self.scale, key=key, where=where))
+        return Both(torch.cat(alike(parts)), self._cut(high, side, self.scale, key=key, where=where))
 
     def _cut(self, path: Path, side: int, scale: int, *, key: Key, where: list[Place]) -> Tensor:
         """One picture of a pair, whose first decides the place."""
@@ -121,5 +128,5 @@ class AlignedPairs:
             if size != (height // self.scale, width // self.scale):
                 raise PixmendError(
                     f"{low}: {size[1]} x {size[0]} pixels, expected {width // self.scale} x {height // self.scale} "
-                    f"for the scale {self.scale}"
+                    f"for the scale {self.scale} of the task"
                 )

@@ -3,6 +3,7 @@
 C channels, H and W height and width in pixels.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -33,7 +34,7 @@ class CropSource(Protocol):
         ...
 
     def crop(self, index: int, side: int, *, key: Key) -> Tensor:
-        """uint8 (3, side, side), where and how turned the key decides.
+        """(3, side, side), where and how turned the key decides; uint8, or of a file of 16 bits uint16.
 
         Raises:
             PixmendError: the picture turns out to be damaged.
@@ -59,8 +60,22 @@ def place(height: int, width: int, size: int, *, key: Key) -> Place:
 
 def turned(square: Tensor, where: Place) -> Tensor:
     """The square (C, size, size) in the orientation of its place."""
+    if square.dtype == torch.uint16:  # which torch does not flip
+        return turned(square.int(), where).to(torch.uint16)
     square = torch.rot90(square, where.turns, (1, 2))
     return square.flip(2) if where.mirror else square
+
+
+def alike(squares: Sequence[Tensor]) -> list[Tensor]:
+    """All of 16 bits if any is: the same values, since v / 255 is 257 v / 65535."""
+    if len({square.dtype for square in squares}) == 1:
+        return list(squares)
+    return [square if square.dtype == torch.uint16 else (square.int() * 257).to(torch.uint16) for square in squares]
+
+
+def unit(squares: Tensor) -> Tensor:
+    """Of 8 or 16 bits to float32 in [0, 1]."""
+    return squares.float() / (65535 if squares.dtype == torch.uint16 else 255)
 
 
 def crop(picture: Tensor, size: int, *, key: Key) -> Tensor:
@@ -70,9 +85,9 @@ def crop(picture: Tensor, size: int, *, key: Key) -> Tensor:
 
 
 def enlarged(picture: Tensor, size: int, *, small: Small) -> Tensor:
-    """uint8 (C, H, W) with both sides of ``size`` or more; a picture that has them already is returned as it is.
+    """(C, H, W) with both sides of ``size`` or more; a picture that has them already is returned as it is.
 
-    Source: HAT's ImageNet data (``cv2.resize`` to the larger of side and crop, its result here rounded to 8 bits),
+    Source: HAT's ImageNet data (``cv2.resize`` to the larger of side and crop, its result here rounded),
     IPT's in MindSpore, Restormer's ``padding`` (BORDER_REFLECT, which repeats the border pixel).
     """
     height, width = picture.shape[1:]
@@ -81,15 +96,16 @@ def enlarged(picture: Tensor, size: int, *, small: Small) -> Tensor:
         return picture
     if small == "stretch":
         wide = functional.interpolate(picture[None].float(), size=shape, mode="bilinear")[0]
-        return wide.round_().to(torch.uint8)
+        return wide.round_().to(picture.dtype)
     rows, columns = (_mirrored(side, length) for side, length in zip((height, width), shape, strict=True))
     return picture[:, rows][:, :, columns]
 
 
 def detail(square: Tensor) -> float:
-    """How much there is to see in an 8-bit crop (C, H, W): the mean difference of the green of neighbouring rows."""
-    green = square[1].to(torch.int16)
-    return float((green[1:] - green[:-1]).abs().float().mean())
+    """How much there is to see in a crop (C, H, W): the mean difference of the green of neighbouring rows, of 255."""
+    green = square[1].int()
+    levels = 257 if square.dtype == torch.uint16 else 1
+    return float((green[1:] - green[:-1]).abs().float().mean()) / levels
 
 
 def _mirrored(side: int, length: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -10,14 +10,17 @@ from torch import Tensor
 
 from pixmend.data.crops import Place, Small, crop, enlarged, place, turned
 from pixmend.errors import PixmendError
-from pixmend.image import SUFFIXES, read_image
+from pixmend.image import SUFFIXES
 from pixmend.image.window import Box, read_window, stored_size
 from pixmend.seeding import Key
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-Folders = Iterable[str | Path]
+Folders = Sequence[str | Path]
+
+TOO_SMALL = "a crop needs"
+"""What is said of a picture that is."""
 
 
 class Files:
@@ -36,6 +39,7 @@ class Files:
         *,
         smallest: int,
         small: Small = "skip",
+        without: Folders = (),
         progress: Progress = lambda done, total: None,
     ) -> None:
         self.small: Small = small
@@ -43,7 +47,7 @@ class Files:
         self.paths: list[Path] = []
         self.pixels = 0
         """Of all pictures together."""
-        found = pictures_in(folders)
+        found = pictures_in(folders, without=without)
         for done, path in enumerate(found, 1):
             try:
                 height, width = header_size(path)
@@ -53,9 +57,9 @@ class Files:
             except PixmendError as error:
                 self.skipped.append((path, str(error)))
             progress(done, len(found))
-        tell(self.skipped)
         if not self.paths:
-            raise nothing_usable(len(found), smallest=smallest, small=small)
+            raise nothing_usable(folders, skipped=self.skipped, smallest=smallest, small=small)
+        tell(self.skipped)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -69,7 +73,7 @@ class Files:
 
 
 class Pictures:
-    """The same pictures as those of ``Files``, decoded once into ``items``: 8-bit tensors (3, H, W).
+    """The same pictures as those of ``Files``, decoded once into ``items``: (3, H, W), uint8 or uint16.
 
     A picture that cannot be decoded keeps its place, so that crops are those of the other sources, with no pixel in
     it; it is listed in ``skipped`` as well.
@@ -84,9 +88,10 @@ class Pictures:
         *,
         smallest: int,
         small: Small = "skip",
+        without: Folders = (),
         progress: Progress = lambda done, total: None,
     ) -> None:
-        files = Files(folders, smallest=smallest, small=small)
+        files = Files(folders, smallest=smallest, small=small, without=without)
         self.small: Small = small
         self.skipped = files.skipped
         self.paths = files.paths
@@ -94,17 +99,17 @@ class Pictures:
         budget = memory() // 2
         for done, path in enumerate(files.paths, 1):
             try:
-                self.items.append((read_image(path).expand(3, -1, -1) * 255).round().to(torch.uint8))
+                self.items.append(read_window(content_of(path), str(path), lambda height, width: (0, 0, height, width)))
             except PixmendError as error:
                 tell([(path, str(error))])
                 self.skipped.append((path, str(error)))
                 self.items.append(torch.empty(3, 0, 0, dtype=torch.uint8))
-            budget -= self.items[-1].numel()
+            budget -= self.items[-1].nbytes
             if budget < 0:
                 raise PixmendError(f"the pictures fill half of the memory after {done} of {len(files)}: use fewer")
             progress(done, len(files))
         if not any(item.numel() for item in self.items):
-            raise nothing_usable(len(files), smallest=smallest, small=small)
+            raise nothing_usable(folders, skipped=self.skipped, smallest=smallest, small=small)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -118,26 +123,38 @@ class Pictures:
         return crop(enlarged(self.items[index], side, small=self.small), side, key=key)
 
 
-def pictures_in(folders: Folders) -> list[Path]:
-    """Sorted, hidden files left out.
+def pictures_in(folders: Folders, *, without: Folders = ()) -> list[Path]:
+    """Sorted; hidden files left out, and those of ``without``, files as they are found under the folders.
 
     Raises:
         PixmendError: no folders, or one that is not there.
     """
-    folders = [Path(folder) for folder in folders]
-    if not folders:
-        raise PixmendError("data.folders: training needs a folder of pictures")
-    for folder in folders:
-        if not folder.is_dir():
-            raise PixmendError(f"{folder}: not a folder; training takes folders of pictures")
+    folders = check_folders(folders)
+    left_out = {Path(path) for path in without}
     named = ((path, path.relative_to(folder)) for folder in folders for path in folder.rglob("*"))
     return sorted(
         path
         for path, name in named
         if path.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in name.parts)
+        and path not in left_out
         and not path.is_dir()
     )
+
+
+def check_folders(folders: Folders) -> list[Path]:
+    """Those that are named, of which there must be one.
+
+    Raises:
+        PixmendError: no folders, or one that is not there.
+    """
+    found = [Path(folder) for folder in folders]
+    if not found:
+        raise PixmendError("data.folders: training needs a folder of pictures")
+    for folder in found:
+        if not folder.is_dir():
+            raise PixmendError(f"{folder}: not a folder; training takes folders of pictures")
+    return found
 
 
 def crop_of(content: bytes, name: str, side: int, *, key: Key, small: Small) -> Tensor:
@@ -163,12 +180,19 @@ def crop_of(content: bytes, name: str, side: int, *, key: Key, small: Small) -> 
 def check_size(name: str | Path, height: int, width: int, *, smallest: int, small: Small) -> None:
     """Raise PixmendError for a picture that is to be skipped for its size."""
     if small == "skip" and min(height, width) < smallest:
-        raise PixmendError(f"{name}: {width} x {height} pixels, a crop needs {smallest} each way")
+        raise PixmendError(f"{name}: {width} x {height} pixels, {TOO_SMALL} {smallest} each way")
 
 
-def nothing_usable(count: int, *, smallest: int, small: Small) -> PixmendError:
+def nothing_usable(
+    folders: Folders, *, skipped: Sequence[tuple[Path, str]], smallest: int, small: Small
+) -> PixmendError:
+    """What to say where all pictures were skipped, or there were none."""
+    where = ", ".join(str(folder) for folder in folders)
+    if not skipped:
+        return PixmendError(f"{where}: no pictures in it or below: expected files ending in {', '.join(SUFFIXES)}")
     size = f" of at least {smallest} x {smallest} pixels" if small == "skip" else ""
-    return PixmendError(f"no usable picture{size} among {count} files")
+    advice = ": give larger ones, a smaller data.patch, or data.small=reflect" if TOO_SMALL in skipped[0][1] else ""
+    return PixmendError(f"{where}: no usable picture{size} among {len(skipped)} files: {skipped[0][1]}{advice}")
 
 
 def header_size(path: Path) -> tuple[int, int]:
@@ -179,6 +203,8 @@ def header_size(path: Path) -> tuple[int, int]:
     """
     try:
         with path.open("rb") as file:
+            if not path.stat().st_size:
+                raise PixmendError(f"{path}: the file is empty (0 bytes)")
             return stored_size(file, str(path))
     except OSError as error:
         raise PixmendError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -199,7 +225,7 @@ def content_of(path: Path) -> bytes:
 def tell(skipped: Sequence[tuple[Path, str]]) -> None:
     """Warn of skipped pictures in one line, however many there are."""
     if skipped:
-        more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        more = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
         log.warning("skipped: %s%s", skipped[0][1], more)
 
 

@@ -1,19 +1,18 @@
 """Batches as a function of the step, so that resuming at step n is reading on from n."""
 
 import logging
-import signal
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from pixmend.data.aligned import AlignedPairs, Both
-from pixmend.data.crops import CropSource, detail
+from pixmend.data.crops import CropSource, alike, detail, unit
 from pixmend.data.tasks import degradation, scale
+from pixmend.data.workers import made_ahead
 from pixmend.degrade import Bicubic, Chain, Degradation, Round8
 from pixmend.errors import PixmendError
 from pixmend.seeding import Key, child, generator
@@ -36,12 +35,14 @@ Batch = dict[str, Pair]
 
 
 class Clean(NamedTuple):
-    """Crops before anything was done to them, uint8 (B, 3, s h, s w), and a key for each to degrade it by; of real
-    pairs the low ones, uint8 (B, C, h, w)."""
+    """Crops before anything was done to them, uint8 or uint16 (B, 3, s h, s w), and a key for each to degrade it by; of
+    real pairs the low ones, (B, C, h, w)."""
 
     high: Tensor
     keys: tuple[Key, ...]
     low: Tensor | None
+    pictures: tuple[int, ...]
+    """Which each crop is of."""
 
 
 class Batches(Dataset[Batch]):
@@ -106,16 +107,8 @@ class Batches(Dataset[Batch]):
         With a ``device`` the crops are moved there clean, as bytes, and degraded there, all of a task at once. What
         is random is drawn on the CPU in any case, so that this pays for super-resolution and costs for rain.
         """
-        loader = DataLoader(
-            _Steps(self, clean=device is not None),
-            batch_size=None,
-            sampler=range(start, stop),
-            num_workers=workers,
-            # Forked workers see the pictures where they are; pickled ones would need a file handle for each.
-            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
-            worker_init_fn=_leave_interrupts_to_the_parent,
-        )
-        return self._received(iter(loader), device)
+        made = made_ahead(_Steps(self, clean=device is not None), range(start, stop), workers=workers)
+        return self._received(made, device)
 
     def pairs(self, step: int, task: str, *, indices: Iterable[int]) -> Pair:
         """These samples of a task at a step."""
@@ -123,38 +116,44 @@ class Batches(Dataset[Batch]):
         self._count(self._take_missed())
         return pair
 
+    def files(self, step: int) -> dict[str, tuple[str, ...]]:
+        """For each task of the step the picture that each sample was cut from; they are drawn again to know it."""
+        found = {task: self.clean(step, task, indices=self.indices).pictures for task in self.tasks_of(step)}
+        self._missed = []
+        return {task: tuple(self.pictures.name(index) for index in indices) for task, indices in found.items()}
+
     def clean(self, step: int, task: str, *, indices: Iterable[int]) -> Clean:
         """The same before they are degraded."""
         at = list(self.patches).index(task)
         keys = [(self.seed, step, at, index) for index in indices]
         aligned = isinstance(self.pictures, AlignedPairs)
         side = self.patches[task] * (1 if aligned else scale(task))
-        crops = [self._drawn(key, side) for key in keys]
-        high = torch.stack([_high(crop) for crop in crops])
-        low = torch.stack([crop.low for crop in crops if isinstance(crop, Both)]) if aligned else None
+        pictures, crops = zip(*(self._drawn(key, side) for key in keys), strict=True)
+        high = torch.stack(alike([_high(crop) for crop in crops]))
+        low = torch.stack(alike([crop.low for crop in crops if isinstance(crop, Both)])) if aligned else None
         if self.grey:
             high, low = to_grey(high), None if low is None else to_grey(low)
-        return Clean(high, tuple(child(key, 1) for key in keys), low)
+        return Clean(high, tuple(child(key, 1) for key in keys), low, pictures)
 
     def degraded(self, task: str, clean: Clean) -> Pair:
         """Pairs of clean crops, on whatever device these are."""
-        high = clean.high.float() / 255
+        high = unit(clean.high)
         if clean.low is not None:
-            return Pair(clean.low.float() / 255, high)
+            return Pair(unit(clean.low), high)
         return Pair(degrade(self.degradations[task], high, keys=clean.keys), high)
 
-    def _drawn(self, key: tuple[int, ...], side: int) -> Tensor | Both:
-        """The candidate with the most detail."""
+    def _drawn(self, key: tuple[int, ...], side: int) -> tuple[int, Tensor | Both]:
+        """The candidate with the most detail, after the number of its picture."""
         which = torch.randint(len(self.pictures), (self.candidates,), generator=generator(key)).tolist()
         crops = [self._sound(index, side, child(key, 0, n)) for n, index in enumerate(which)]
-        return crops[0] if len(crops) == 1 else max(crops, key=lambda crop: detail(_high(crop)))
+        return crops[0] if len(crops) == 1 else max(crops, key=lambda drawn: detail(_high(drawn[1])))
 
-    def _sound(self, index: int, side: int, key: tuple[int, ...]) -> Tensor | Both:
-        """A crop of this picture or, where it is damaged, of the first sound one that the key draws."""
+    def _sound(self, index: int, side: int, key: tuple[int, ...]) -> tuple[int, Tensor | Both]:
+        """A crop of this picture or, where it is damaged, of the first sound one that the key draws; which, and it."""
         why = ""
         for attempt in range(_TRIES):
             try:
-                return self.pictures.crop(index, side, key=key)
+                return index, self.pictures.crop(index, side, key=key)
             except PixmendError as error:
                 why = str(error)
                 self._missed.append((self.pictures.name(index), why))
@@ -216,20 +215,15 @@ def degrade(how: Degradation, images: Tensor, *, keys: Sequence[Key]) -> Tensor:
 
 
 def to_grey(images: Tensor) -> Tensor:
-    """uint8 (B, 3, H, W) to (B, 1, H, W): 0.299 R + 0.587 G + 0.114 B, rounded."""
+    """(B, 3, H, W) of 8 or 16 bits to (B, 1, H, W): 0.299 R + 0.587 G + 0.114 B, rounded."""
     weights = torch.tensor([0.299, 0.587, 0.114], device=images.device).view(3, 1, 1)
-    return (images * weights).sum(dim=1, keepdim=True).add_(0.5).to(torch.uint8)
+    return (images.float() * weights).sum(dim=1, keepdim=True).add_(0.5).to(images.dtype)
 
 
 def _on(device: torch.device | None, clean: Clean) -> Clean:
     low = None if clean.low is None else clean.low.to(device, non_blocking=True)
-    return Clean(clean.high.to(device, non_blocking=True), clean.keys, low)
+    return clean._replace(high=clean.high.to(device, non_blocking=True), low=low)
 
 
 def _high(crop: Tensor | Both) -> Tensor:
     return crop.high if isinstance(crop, Both) else crop
-
-
-def _leave_interrupts_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches the whole process group; the parent wants the rest of its batches to finish the step."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

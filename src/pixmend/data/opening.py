@@ -14,6 +14,7 @@ def open_pictures(
     *,
     smallest: int,
     small: Small = "skip",
+    without: Folders = (),
     budget: int | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Pictures | Files | Shards:
@@ -27,12 +28,14 @@ def open_pictures(
     """
     folders = [Path(folder) for folder in folders]
     packed = [folder for folder in folders if is_packed(folder)]
+    if packed and without:
+        raise PixmendError(f"data.without: {packed[0]} holds shards, of which no picture can be left out")
     if packed and len(packed) == len(folders):
         return Shards(folders, smallest=smallest, small=small)
     if packed:
         loose = next(folder for folder in folders if folder not in packed)
         raise PixmendError(f"data.folders: {packed[0]} holds shards, {loose} pictures: pack both or neither")
-    files = Files(folders, smallest=smallest, small=small, progress=progress)
+    files = Files(folders, smallest=smallest, small=small, without=without, progress=progress)
     if 3 * files.pixels > (memory() // 4 if budget is None else budget):
         return files
-    return Pictures(folders, smallest=smallest, small=small, progress=progress)
+    return Pictures(folders, smallest=smallest, small=small, without=without, progress=progress)

@@ -37,7 +37,7 @@ class Shards:
         ``skipped`` is the member."""
         tell(self.skipped)
         if not bool((self.places[:, 3] > 0).any()):
-            raise nothing_usable(len(self) + len(self.skipped), smallest=smallest, small=small)
+            raise nothing_usable(folders, skipped=self.skipped, smallest=smallest, small=small)
 
     def __len__(self) -> int:
         return self.places.shape[0]

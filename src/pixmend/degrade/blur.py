@@ -10,6 +10,9 @@ from pixmend.degrade.picture import check_picture
 from pixmend.errors import PixmendError
 from pixmend.seeding import Key
 
+_NOTHING = 1e-20
+"""Beside the middle's weight of 1, less than the last bit of a double."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GaussianBlur:
@@ -46,15 +49,16 @@ class GaussianBlur:
         weights = [math.exp(-0.5 * place * place) for place in places]  # ** 2 would raise where this is just zero
         for dim in (-2, -1):
             side = wide.shape[dim]
-            padded = wide.index_select(dim, _mirrored(side, reach).to(wide.device))
+            padded = wide.index_select(dim, mirrored(side, reach).to(wide.device))
             blurred = torch.zeros_like(wide)
             for i, weight in enumerate(weights):
-                blurred.add_(padded.narrow(dim, i, side), alpha=weight / sum(weights))
+                if weight > _NOTHING:
+                    blurred.add_(padded.narrow(dim, i, side), alpha=weight / sum(weights))
             wide = blurred
         return wide.to(image.dtype)
 
 
-def _mirrored(side: int, reach: int) -> Tensor:
+def mirrored(side: int, reach: int) -> Tensor:
     """The positions (side + 2 reach) of a line and of ``reach`` pixels mirrored at each end."""
     period = max(2 * (side - 1), 1)
     place = torch.arange(-reach, side + reach) % period

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor
 
 from pixmend.degrade.blur import GaussianBlur
-from pixmend.degrade.interpolate import TorchResize
+from pixmend.degrade.bsrgan import BSRGAN
+from pixmend.degrade.interpolate import ResizeTo, TorchResize
 from pixmend.degrade.jpeg import JPEG
-from pixmend.degrade.noise import GaussianNoise, PoissonNoise
+from pixmend.degrade.kernels import Decimate, EllipticBlur, Sinc
+from pixmend.degrade.noise import ColourNoise, GaussianNoise, PoissonNoise
 from pixmend.degrade.rain import RainStreaks
+from pixmend.degrade.real_esrgan import RealESRGAN
 from pixmend.degrade.resize import Bicubic, Round8
+from pixmend.degrade.sharpen import Sharpen
 from pixmend.errors import PixmendError
 from pixmend.seeding import Key, child, generator
 
@@ -76,7 +80,24 @@ class Choice:
 
 
 Degradation = (
-    Bicubic | Round8 | TorchResize | GaussianBlur | GaussianNoise | PoissonNoise | JPEG | RainStreaks | Chain | Choice
+    Bicubic
+    | Round8
+    | TorchResize
+    | ResizeTo
+    | Decimate
+    | GaussianBlur
+    | EllipticBlur
+    | Sinc
+    | Sharpen
+    | GaussianNoise
+    | ColourNoise
+    | PoissonNoise
+    | JPEG
+    | RainStreaks
+    | RealESRGAN
+    | BSRGAN
+    | Chain
+    | Choice
 )
 """Every degradation there is: a configuration names one of these."""
 
@@ -84,10 +105,10 @@ Degradation = (
 def multiple(degradation: Degradation) -> int:
     """What both sides of a picture must be multiples of for every sample of the result to be a whole one.
 
-    ``Bicubic`` asks for its scale, and ``TorchResize`` for 4 where it quarters; what comes after any other factor of
-    ``TorchResize`` is not foreseen.
+    ``Bicubic`` and others of a scale ask for it, and ``TorchResize`` for 4 where it quarters; what comes after any
+    other factor of ``TorchResize`` is not foreseen.
     """
-    if isinstance(degradation, Bicubic):
+    if isinstance(degradation, Bicubic | Decimate | RealESRGAN | BSRGAN):
         return degradation.scale
     if isinstance(degradation, TorchResize):
         divisor = round(1 / degradation.factor) or 1

@@ -13,6 +13,7 @@ from pixmend.seeding import Key
 
 _LARGEST = 64  # beyond it somebody mistyped, and torch has no words for a result too large to count
 _MODES = ("nearest", "bilinear", "bicubic", "area")
+Mode = Literal["nearest", "bilinear", "bicubic", "area"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +32,7 @@ class TorchResize:
     """
 
     factor: float
-    mode: Literal["nearest", "bilinear", "bicubic", "area"]
+    mode: Mode
     antialias: bool = False
 
     def __post_init__(self) -> None:
@@ -55,3 +56,32 @@ class TorchResize:
             antialias=self.antialias,
         )
         return resized.reshape(*image.shape[:-2], *resized.shape[-2:]).to(image.dtype)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResizeTo:
+    """Resize to ``height`` by ``width`` pixels, each side by a factor of its own, as ``TorchResize`` without antialias.
+
+    ``area`` averages whole pixels, a few more or fewer of them where the sides do not divide, other than OpenCV's
+    INTER_AREA, which takes parts of pixels. The result is neither clipped nor rounded.
+
+    Raises:
+        PixmendError: ``height`` or ``width`` not 1 or more, or no such mode.
+    """
+
+    height: int
+    width: int
+    mode: Mode
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(side, int) and side >= 1 for side in (self.height, self.width)):
+            raise PixmendError(f"ResizeTo: expected sides of 1 or more, got {self.height} x {self.width}")
+        if self.mode not in _MODES:
+            raise PixmendError(f"ResizeTo: expected a mode of {', '.join(_MODES)}, got {self.mode!r}")
+
+    def __call__(self, image: Tensor, seed: Key = 0) -> Tensor:
+        """(..., H, W) to (..., height, width); nothing is drawn from ``seed``."""
+        check_picture(image, "ResizeTo")
+        wide = image.to(torch.promote_types(image.dtype, torch.float32)).reshape(1, -1, *image.shape[-2:])
+        resized = functional.interpolate(wide, size=(self.height, self.width), mode=self.mode)
+        return resized.reshape(*image.shape[:-2], self.height, self.width).to(image.dtype)

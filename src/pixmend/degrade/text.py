@@ -12,23 +12,35 @@ from typing import Any, NoReturn
 
 from pixmend.config import from_plain
 from pixmend.degrade.blur import GaussianBlur
+from pixmend.degrade.bsrgan import BSRGAN
 from pixmend.degrade.chain import Chain, Choice, Degradation
-from pixmend.degrade.interpolate import TorchResize
+from pixmend.degrade.interpolate import ResizeTo, TorchResize
 from pixmend.degrade.jpeg import JPEG
-from pixmend.degrade.noise import GaussianNoise, PoissonNoise
+from pixmend.degrade.kernels import Decimate, EllipticBlur, Sinc
+from pixmend.degrade.noise import ColourNoise, GaussianNoise, PoissonNoise
 from pixmend.degrade.rain import RAIN_HEAVY, RAIN_LIGHT, RainStreaks
+from pixmend.degrade.real_esrgan import RealESRGAN
 from pixmend.degrade.resize import Bicubic, Round8
+from pixmend.degrade.sharpen import Sharpen
 from pixmend.errors import PixmendError, nearest
 
 _KINDS: dict[str, Any] = {
     "bicubic": Bicubic,
     "round8": Round8,
     "torch_resize": TorchResize,
+    "resize_to": ResizeTo,
+    "decimate": Decimate,
     "gaussian_blur": GaussianBlur,
+    "elliptic_blur": EllipticBlur,
+    "sinc": Sinc,
+    "sharpen": Sharpen,
     "gaussian_noise": GaussianNoise,
+    "colour_noise": ColourNoise,
     "poisson_noise": PoissonNoise,
     "jpeg": JPEG,
     "rain_streaks": RainStreaks,
+    "real_esrgan": RealESRGAN,
+    "bsrgan": BSRGAN,
 }
 _PRESETS = {"rain_light": RAIN_LIGHT, "rain_heavy": RAIN_HEAVY}
 _NAMES = {kind: name for name, kind in _KINDS.items()} | {preset: name for name, preset in _PRESETS.items()}

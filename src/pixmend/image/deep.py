@@ -1,10 +1,11 @@
-"""Files of 16 bits per channel, for the one benchmark that is scored on them. Needs the extra ``evaluate``.
+"""Files of 16 bits per channel, for the one data set that is trained and scored on them. Needs OpenCV.
 
 C channels, H and W height and width in pixels.
 """
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from pixmend.image.picture import FilePath
 from pixmend.image.read import PIXEL_LIMIT, read_image
 
 _PNG, _TIFF = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
+_BITS, _PHOTOMETRIC, _INK = 258, 262, 5
+"""Of TIFF: two tags, and the value of the second that means CMYK."""
 
 
 def read_deep(path: FilePath) -> Tensor:
@@ -47,8 +50,21 @@ def read_upper(path: FilePath) -> Tensor:
 def _sixteen_bits(path: FilePath) -> Tensor | None:
     """The values of a file of 16 bits, (C, H, W) int32; None for any other, of which ``read_image`` says what it is."""
     name = os.fspath(path)
-    if not Path(name).is_file() or not _may_be_deep(Path(name)):
+    if not Path(name).is_file():
         return None
+    with Path(name).open("rb") as file:
+        if deep_size(file) is None:
+            return None
+        file.seek(0)
+        return deep_levels(file.read(), name)
+
+
+def deep_levels(content: bytes, name: str) -> Tensor | None:
+    """The values, (C, H, W) int32, of the file in these bytes, whose header says 16 bits; None if it has not so many.
+
+    Raises:
+        PixmendError: damaged, or OpenCV is not installed.
+    """
     try:
         import cv2
     except ImportError as error:
@@ -56,7 +72,7 @@ def _sixteen_bits(path: FilePath) -> Tensor | None:
             f'{name}: reading 16 bits per channel needs OpenCV: pip install "pixmend[evaluate]"'
         ) from error
     # Not imread: it knows no path with letters outside the system's own alphabet on Windows.
-    values = cv2.imdecode(np.fromfile(name, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if values is None:
         raise PixmendError(f"{name}: damaged or cut short, nothing was decoded")
     if values.dtype != np.uint16:
@@ -65,18 +81,25 @@ def _sixteen_bits(path: FilePath) -> Tensor | None:
     return torch.from_numpy(colours.astype(np.int32))
 
 
-def _may_be_deep(path: Path) -> bool:
-    """Whether the header says 16 bits, and a size within the limit."""
-    with path.open("rb") as file:
-        head = file.read(25)
+def deep_size(file: BinaryIO) -> tuple[int, int] | None:
+    """(H, W) by the header of a PNG or TIFF of 16 bits; None of anything else, and of one past the limit."""
+    head = file.read(25)
     if head[:8] == _PNG and len(head) == 25:
-        width, height = int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
-        return head[24] == 16 and width * height <= PIXEL_LIMIT
-    if head[:4] not in _TIFF:
-        return False
+        deep, width, height = head[24] == 16, int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+    elif head[:4] in _TIFF:
+        deep, width, height = _tiff(file)
+    else:
+        return None
+    return (height, width) if deep and 0 < width * height <= PIXEL_LIMIT else None
+
+
+def _tiff(file: BinaryIO) -> tuple[bool, int, int]:
+    """Whether all channels have 16 bits and are of light, not ink; width, height."""
     try:
-        with Image.open(path) as image:
-            bits = getattr(image, "tag_v2", {}).get(258, (8,))
-            return max(bits) == 16 and image.size[0] * image.size[1] <= PIXEL_LIMIT
+        file.seek(0)
+        image = Image.open(file)
+        tags = getattr(image, "tag_v2", {})
+        deep = set(tags.get(_BITS, (8,))) == {16} and tags.get(_PHOTOMETRIC) != _INK
+        return deep and getattr(image, "n_frames", 1) == 1, *image.size
     except Exception:  # whatever a broken header makes the decoder raise
-        return False
+        return False, 0, 0

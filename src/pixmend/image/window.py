@@ -13,6 +13,7 @@ from PIL import ImageOps
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
+from pixmend.image.deep import deep_levels, deep_size
 from pixmend.image.read import _check_header, _decoding, _open_header, _to_tensors
 
 Box = tuple[int, int, int, int]
@@ -30,6 +31,9 @@ def stored_size(file: BinaryIO, name: str) -> tuple[int, int]:
         PixmendError: as ``read_picture`` for what a header tells; ``name`` is the file's in the message.
     """
     with _decoding(name):
+        if size := deep_size(file):
+            return size
+        file.seek(0)
         image = _open_header(cast("io.BufferedReader", file), name)
         _check_header(image, name)
         return image.size[1], image.size[0]
@@ -39,11 +43,16 @@ def read_window(content: bytes, name: str, choose: Callable[[int, int], Box]) ->
     """The box (3, height, width), uint8, that ``choose(H, W)`` names of the upright picture in these bytes.
 
     The values are those of ``read_image``, as 8 bits and with grey in three channels. Of a JPEG or PNG the rows below
-    the box are not decoded, so damage there goes unnoticed, unless the file is cut short.
+    the box are not decoded, so damage there goes unnoticed, unless the file is cut short. A PNG or TIFF of 16 bits is
+    decoded whole, and what comes is uint16.
 
     Raises:
-        PixmendError: as ``read_picture``.
+        PixmendError: as ``read_picture``, but for 16 bits, which need OpenCV.
     """
+    if deep_size(io.BytesIO(content)) and (levels := deep_levels(content, name)) is not None:
+        top, left, height, width = choose(levels.shape[1], levels.shape[2])
+        box = levels[:, top : top + height, left : left + width]
+        return box.expand(3, -1, -1).to(torch.uint16)
     with _decoding(name):
         image = _opened(content, name)
         if _may_turn(image, content):

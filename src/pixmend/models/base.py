@@ -4,6 +4,7 @@ B batch, C channels, H and W height and width in pixels, s scale. Pictures are R
 """
 
 import re
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ class Restorer(nn.Module):
     sides, moves it to the network's own mean and value range, and undoes all three. The output is not clamped.
     """
 
+    BLOCKS: ClassVar[tuple[str, ...]] = ()
+    """Classes of the modules that its depth is made of, which ``blocks_of`` finds."""
     tasks: tuple[str, ...] = ()
     """What the network does, as far as anybody said; at most one name unless it is a ``MultiTask``."""
     scale: int = 1
@@ -97,6 +100,12 @@ class Restorer(nn.Module):
             return self
         does = f"this network does {self.tasks[0]}" if self.tasks else "this network has one task and needs no name"
         raise PixmendError(f"no task {task!r}: {does}")
+
+
+def blocks_of(network: "Restorer | MultiTask") -> list[nn.Module]:
+    """The modules that the network's depth is made of, in its order: what training recomputes, compiles, shards and
+    freezes one by one."""
+    return [module for module in network.modules() if type(module).__name__ in network.BLOCKS]
 
 
 def window_overlap(size: int) -> int:
@@ -203,6 +212,8 @@ def _reflected(size: int, target: int, device: torch.device) -> Tensor:
 class MultiTask(nn.Module):
     """One body, and a head and a tail for each task. ``select`` gives the network of one task as a ``Restorer``."""
 
+    BLOCKS: ClassVar[tuple[str, ...]] = ()
+    """As of a ``Restorer``."""
     tasks: tuple[str, ...]
 
     def reduction(self, task: str) -> int:

@@ -45,6 +45,7 @@ VARIANTS = {
 class EDSR(Restorer):
     """Residual blocks at the size of the input, and pixel shuffle at the end (paper, figure 3)."""
 
+    BLOCKS = ("ResidualBlock",)
     value_range = 255.0
 
     def __init__(self, config: EDSRConfig) -> None:

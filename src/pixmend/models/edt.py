@@ -77,6 +77,8 @@ VARIANTS = {
 class EDT(MultiTask):
     """Heads to a shared transformer body to tails with skips from the heads (paper, figure 2)."""
 
+    BLOCKS = ("Block",)
+
     def __init__(self, config: EDTConfig) -> None:
         super().__init__()
         self.config = config

@@ -29,6 +29,7 @@ VARIANTS = {"han": HANConfig()}
 class HAN(Restorer):
     """RCAN's trunk, attention over what its groups give, and attention over channels and space (paper, figure 2)."""
 
+    BLOCKS = ("RCAB",)
     value_range = 255.0
 
     def __init__(self, config: HANConfig) -> None:

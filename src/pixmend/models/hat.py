@@ -77,6 +77,7 @@ VARIANTS = {
 class HAT(Restorer):
     """Shallow features, deep features with a skip around them, and reconstruction (paper, figure 4)."""
 
+    BLOCKS = ("HAB", "OCAB")
     mean = DIV2K
 
     def __init__(self, config: HATConfig) -> None:

@@ -84,6 +84,8 @@ VARIANTS = {
 class IPT(MultiTask):
     """Heads to a shared transformer with a learned query for each task to tails (paper, section 3.1)."""
 
+    BLOCKS = ("EncoderLayer", "DecoderLayer")
+
     def __init__(self, config: IPTConfig) -> None:
         super().__init__()
         self.config = config

@@ -28,6 +28,7 @@ VARIANTS = {"rcan": RCANConfig()}
 class RCAN(Restorer):
     """Residual in residual: blocks in groups, groups in a trunk, a skip around each (paper, figure 2)."""
 
+    BLOCKS = ("RCAB",)
     value_range = 255.0
 
     def __init__(self, config: RCANConfig) -> None:

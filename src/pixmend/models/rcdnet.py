@@ -68,6 +68,7 @@ class Stages(NamedTuple):
 class RCDNet(Restorer):
     """The unrolled iteration, M-net and B-net in turn, and a last network that refines B (paper, section 4)."""
 
+    BLOCKS = ("BackgroundProx", "MapsProx")
     UNUSED = ("eta1", "mnet")
     """Parameters and modules of the released files that take no part; nor do the copies of ``conv`` but ``SHARED``."""
 

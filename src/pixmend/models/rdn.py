@@ -43,6 +43,7 @@ VARIANTS = {"rdn": RDNConfig()}
 class RDN(Restorer):
     """Dense blocks, the outputs of all of them fused, and pixel shuffle at the end (paper, figure 2)."""
 
+    BLOCKS = ("ResidualDenseBlock",)
     value_range = 255.0
 
     def __init__(self, config: RDNConfig) -> None:

@@ -25,6 +25,8 @@ EPSILON = 1e-5
 TASK = re.compile(r"dn_(g\d{1,3}|blind|real)|dr(_[LH])?|deblur|defocus(_dual)?|jpeg_q\d{1,3}", re.ASCII)
 
 Normalisation = Literal["WithBias", "BiasFree"]
+Attention = Literal["MDTA", "MTA"]
+FeedForward = Literal["GDFN", "GFN", "DFN", "FN"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +40,9 @@ class RestormerConfig:
     ffn_expansion: float = 2.66
     layer_norm: Normalisation = "WithBias"
     """Released for denoising without a bias, for everything else with it."""
+    attention: Attention = "MDTA"
+    feed_forward: FeedForward = "GDFN"
+    """The paper's ablation: without the D the depth-wise convolutions are left out, without the G the gate."""
     in_channels: int = 3
     out_channels: int = 3
     dual_pixel: bool = False
@@ -61,6 +66,9 @@ class RestormerConfig:
             raise PixmendError(f"Restormer: ffn_expansion: expected a number up to 16, got {factor!r}")
         if self.layer_norm not in get_args(Normalisation) or type(self.dual_pixel) is not bool:
             raise PixmendError(f"Restormer has no layer_norm {self.layer_norm!r} or no dual_pixel {self.dual_pixel!r}")
+        for part, kinds in ((self.attention, get_args(Attention)), (self.feed_forward, get_args(FeedForward))):
+            if part not in kinds:
+                raise PixmendError(f"Restormer: expected one of {', '.join(kinds)}, got {part!r}")
         if self.in_channels != self.out_channels * (2 if self.dual_pixel else 1):
             raise PixmendError(f"Restormer cannot make {self.out_channels} channels of {self.in_channels}")
         if self.task is not None and (type(self.task) is not str or not TASK.fullmatch(self.task)):
@@ -79,6 +87,7 @@ VARIANTS = {
 class Restormer(Restorer):
     """An encoder and a decoder of four levels with skips between them, then refinement at full size (figure 2)."""
 
+    BLOCKS = ("Block",)
     multiple = 2 ** (LEVELS - 1)
 
     def __init__(self, config: RestormerConfig) -> None:
@@ -154,15 +163,16 @@ def _body(module: nn.Module) -> nn.Sequential:
 
 
 class Block(nn.Module):
-    """(B, C, H, W) to the same: attention across channels, then the gated feed-forward network."""
+    """(B, C, H, W) to the same: attention across channels, then the feed-forward network."""
 
     def __init__(self, config: RestormerConfig, channels: int, heads: int) -> None:
         super().__init__()
         biased = config.layer_norm == "WithBias"
         self.norm1 = _body(LayerNorm(channels, biased=biased))
-        self.attn = MDTA(channels, heads)
+        self.attn = MDTA(channels, heads, local=config.attention == "MDTA")
         self.norm2 = _body(LayerNorm(channels, biased=biased))
-        self.ffn = GDFN(channels, int(channels * config.ffn_expansion))
+        form, hidden = config.feed_forward, int(channels * config.ffn_expansion)
+        self.ffn = GDFN(channels, hidden, gated="G" in form, local="D" in form)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
@@ -194,14 +204,14 @@ class MDTA(nn.Module):
     """(B, C, H, W) to the same: attention of channels, not pixels, to one another; linear in H W (section 3.1).
 
     Every map is h times C / h x C / h over the whole picture, so that a tile alone gives something else than the same
-    place in a larger one.
+    place in a larger one. Not ``local`` it is the ablation's MTA, in which no pixel sees its neighbours.
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, *, local: bool) -> None:
         super().__init__()
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.qkv = convolution(channels, 3 * channels, 1)
-        self.qkv_dwconv = convolution(3 * channels, 3 * channels, 3, groups=3 * channels)
+        self.qkv_dwconv = _depth_wise(3 * channels, local=local)
         self.project_out = convolution(channels, channels, 1)
         self.heads = heads
 
@@ -214,14 +224,27 @@ class MDTA(nn.Module):
 
 
 class GDFN(nn.Module):
-    """(B, C, H, W) to the same: one half of the hidden channels gates the other (section 3.2)."""
+    """(B, C, H, W) to the same: one half of the hidden channels gates the other (section 3.2).
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    The ablation leaves out the gate, and with it half of the hidden channels, or what is ``local``.
+    """
+
+    def __init__(self, channels: int, hidden: int, *, gated: bool, local: bool) -> None:
         super().__init__()
-        self.project_in = convolution(channels, 2 * hidden, 1)
-        self.dwconv = convolution(2 * hidden, 2 * hidden, 3, groups=2 * hidden)
+        wide = 2 * hidden if gated else hidden
+        self.project_in = convolution(channels, wide, 1)
+        self.dwconv = _depth_wise(wide, local=local)
         self.project_out = convolution(hidden, channels, 1)
+        self.gated = gated
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, value = self.dwconv(self.project_in(x)).chunk(2, dim=1)
+        hidden = self.dwconv(self.project_in(x))
+        if not self.gated:
+            return self.project_out(F.gelu(hidden))
+        gate, value = hidden.chunk(2, dim=1)
         return self.project_out(F.gelu(gate) * value)
+
+
+def _depth_wise(channels: int, *, local: bool) -> nn.Module:
+    """(B, C, H, W) to the same; nothing at all where it is not local."""
+    return convolution(channels, channels, 3, groups=channels) if local else nn.Identity()

@@ -65,6 +65,8 @@ VARIANTS = {
 class RRDBNet(Restorer):
     """Blocks at the size of the input, then nearest-neighbour enlargement with convolutions (ESRGAN, figure 3)."""
 
+    BLOCKS = ("RRDB",)
+
     def __init__(self, config: RRDBNetConfig) -> None:
         super().__init__()
         self.config = config

@@ -90,6 +90,8 @@ VARIANTS = {
 class SwinIR(Restorer):
     """Shallow features, deep features with a skip around them, and reconstruction (paper, figure 2)."""
 
+    BLOCKS = ("STL",)
+
     def __init__(self, config: SwinIRConfig) -> None:
         super().__init__()
         self.config = config
