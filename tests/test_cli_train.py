@@ -35,7 +35,7 @@ def test_a_recipe_is_trained_and_its_weights_restore(folder, tmp_path, capsys):
 def test_a_finished_run_can_be_resumed_with_more_steps(folder, tmp_path):
     out = str(tmp_path / "run")
     assert run(["train", "default", "--data", folder, "--out", out, *TINY]) == 0
-    assert run(["train", "resume", "--out", out, "--set", "steps=3"]) == 0
+    assert run(["train", "resume", out, "--set", "steps=3"]) == 0
     assert [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()] == [2, 3]
 
 
@@ -46,7 +46,6 @@ def test_a_finished_run_can_be_resumed_with_more_steps(folder, tmp_path):
         (["train", "default"], "--data: training needs a folder of pictures"),
         (["train", "default", "--data", "nowhere"], "nowhere: not a folder"),
         (["train", "default", "--data", "x", "--set", "optim.lrr=1"], "optim.lrr: Adam has no field 'lrr'"),
-        (["train", "resume"], "run.json: not a run to resume"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_code(arguments, message, tmp_path, capsys):
@@ -56,10 +55,15 @@ def test_a_mistake_is_one_line_and_a_code(arguments, message, tmp_path, capsys):
     assert error.startswith("pixmend: error: ") and error.count("\n") == 1
 
 
+def test_a_folder_without_a_run_cannot_be_resumed(tmp_path, capsys):
+    assert run(["train", "resume", str(tmp_path)]) == 1
+    assert "run.json: not a run to resume" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["{", "[" * 100_000, "\xff"])
 def test_a_damaged_run_file_is_named(content, tmp_path, capsys):
     (tmp_path / "run.json").write_text(content, encoding="latin-1")
-    assert run(["train", "resume", "--out", str(tmp_path)]) == 1
+    assert run(["train", "resume", str(tmp_path)]) == 1
     assert "run.json: not a run to resume" in capsys.readouterr().err
 
 
@@ -112,23 +116,24 @@ def test_a_card_is_printed_as_it_is_however_it_was_written(scores, tmp_path, cap
         (
             KeyboardInterrupt("stopped and saved after step 3 of 9"),
             [
-                "stopped and saved after step 3 of 9; go on with: pixmend train resume --out [/]run",
+                "stopped and saved after step 3 of 9; go on with: pixmend train resume [/]run",
                 "pixmend: interrupted, nothing half-written",
             ],
         ),
     ],
 )
-def test_going_on_is_offered_only_where_something_was_saved(stop, lines, monkeypatch, capsys):
+def test_going_on_is_offered_only_where_something_was_saved(stop, lines, folder, monkeypatch, capsys):
     def fit(*args, **options):
         raise stop
 
     monkeypatch.setattr("pixmend.train.fit", fit)
-    assert run(["train", "default", "--data", "x", "--out", "[/]run", "--set", "steps=9"]) == 130
+    assert run(["train", "default", "--data", folder, "--out", "[/]run", *TINY]) == 130
     assert capsys.readouterr().err.splitlines() == lines
 
 
 def test_a_longer_run_is_forecast_before_it_starts(folder, tmp_path, capsys):
     arguments = ["train", "default", "--data", folder, "--out", str(tmp_path / "run"), *TINY, "--set", "steps=200"]
+    arguments += ["--set", "model.tasks=dn_g15"]
     assert run(arguments) == 0
     told = capsys.readouterr().err
     assert "s per step" in told and "samples/s" in told and "GB on disk" in told

@@ -1,5 +1,7 @@
 """The recipes: the numbers of the papers, what begins with what, and that they run."""
 
+import importlib.util
+import json
 import re
 from functools import partial
 from pathlib import Path
@@ -35,12 +37,14 @@ HALVED = {
     "swinir.classical_x2_div2k": (48, 32, 2e-4, 0.999, 500 * K, (250 * K, 400 * K, 450 * K, 475 * K)),
     "swinir.classical_x8": (64, 32, 1e-4, 0.999, 250 * K, (125 * K, 200 * K, 225 * K, 237_500)),
     "swinir.light_x3": (64, 64, 2e-4, 0.999, 500 * K, (250 * K, 400 * K, 450 * K, 475 * K)),
+    "swinir.real_x4": (64, 32, 2e-4, 0.999, 1000 * K, (500 * K, 800 * K, 900 * K, 950 * K)),
     "swinir.dn_g15": (128, 8, 2e-4, 0.999, 1600 * K, (800 * K, 1200 * K, 1400 * K, 1500 * K)),
     "swinir.grey_dn_g50": (128, 8, 1e-4, 0.999, 800 * K, (400 * K, 600 * K, 700 * K, 750 * K)),
     "swinir.jpeg_q40": (126, 8, 2e-4, 0.999, 1600 * K, (800 * K, 1200 * K, 1400 * K, 1500 * K)),
     "edsr.sr_x2": (48, 16, 1e-4, 0.99, 300 * K, (200 * K,)),
     "rcan.sr_x3": (48, 16, 1e-4, 0.999, 1000 * K, (200 * K, 400 * K, 600 * K, 800 * K)),
     "han.sr_x4": (48, 16, 1e-4, 0.999, 1000 * K, (200 * K, 400 * K, 600 * K, 800 * K)),
+    "rdn.sr_x2": (32, 16, 1e-4, 0.999, 1000 * K, (200 * K, 400 * K, 600 * K, 800 * K)),
 }
 
 STARTS = {
@@ -57,6 +61,7 @@ STARTS = {
     "swinir.jpeg_q10": "swinir.jpeg_q40",
     "edsr_baseline.sr_x4": "edsr_baseline.sr_x2",
     "han.sr_x2": "rcan.sr_x2",
+    "rdn.sr_x3": "rdn.sr_x2",
 }
 
 
@@ -151,6 +156,27 @@ def test_swinir_restores_pictures_of_the_same_size_by_the_charbonnier_loss_of_it
     assert find("swinir.classical_x2").objective == L1()
 
 
+def test_networks_for_real_photographs_are_trained_for_a_million_steps_at_one_rate():
+    numbers = {"hat.real_x4": (64, 32, 1e-4, None), "rrdbnet.real_x4": (64, 48, 2e-4, "rrdbnet.sr_x4")}
+    for name, (patch, batch, lr, start) in numbers.items():
+        run = find(name)
+        assert (run.data.patch, run.data.batch, run.optim.lr, run.steps) == (patch, batch, lr, 1000 * K)
+        assert {run.schedule(step, run.steps) for step in (0, 500 * K, 1000 * K - 1)} == {1.0}
+        assert (run.optim.betas, run.ema, run.objective) == ((0.9, 0.99), 0.999, L1())
+        assert (run.tasks, run.start) == (("sr_real_x4",), start and weights_of(start))
+
+
+def test_swinir_for_real_photographs_learns_from_the_degradation_of_bsrgan():
+    chains = {name: find(name).data.chain for name in RECIPES}
+    assert {name: chain for name, chain in chains.items() if chain} == {
+        "swinir.real_x2": "bsrgan(scale=2)",
+        "swinir.real_x4": "bsrgan(scale=4)",
+        "swinir.real_l_x4": "bsrgan(scale=4)",
+    }
+    assert find("swinir.real_l_x4").tasks == ("sr_real_x4",)
+    assert find("swinir.real_l_x4").model.three_convs
+
+
 def test_rrdb_restarts_its_cosine_every_quarter_of_a_million_steps():
     run = find("rrdbnet.sr_x4")
     rates = [2e-4 * run.schedule(step, run.steps) for step in (0, 250 * K - 1, 250 * K, 999_999)]
@@ -172,15 +198,35 @@ def _function(recipe):
 FUNCTIONS = {_function(recipe) for name, recipe in RECIPES.items() if name != "default"} | {edt.pretrain}
 
 
+@pytest.fixture
+def bench(monkeypatch):
+    """benchmarks/recipes.py."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    monkeypatch.syspath_prepend(folder)
+    spec = importlib.util.spec_from_file_location("bench", folder / "recipes.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize("function", sorted(FUNCTIONS, key=lambda f: (f.__module__, f.__name__)))
-def test_a_docstring_says_what_is_reproduced_how_on_what_and_what_to_expect(function):
-    text = " ".join(function.__doc__.split())
-    if "see ``pretrain``" not in text:
-        for part in ("Reproduces: ", "Data", "Expected"):
-            assert part in text, part
-        assert "ardware" in text and "ours" in text
-    assert "Command: " in text or function.__name__ == "dual_pixel_defocus_deblurring"
-    assert all(name in RECIPES for name in re.findall(r"``pixmend train (\S+) ", text))
+def test_a_docstring_says_what_is_reproduced_how_on_what_what_to_expect_and_what_sources_disagree_on(function, bench):
+    assert bench.missing(function) == []
+    assert all(name in RECIPES for name in re.findall(r"``pixmend train (\S+) ", " ".join(function.__doc__.split())))
+
+
+def test_a_docstring_that_sees_another_has_its_parts(bench):
+    assert bench.missing(edt.unrelated) == []
+    assert bench.missing(lambda: find("default")) == list(bench.PARTS)
+
+
+def test_the_table_of_coverage_has_every_recipe_trained_and_resumed_and_is_that_of_its_results(bench):
+    content = json.loads((bench.RESULTS / "recipes.json").read_text())
+    assert [row["recipe"] for row in content["rows"]] == list(RECIPES)
+    assert all(row["trains two steps"] and row["resumes bit for bit"] for row in content["rows"])
+    page = bench.PAGE.read_text()
+    assert page == bench.table(page, content)
 
 
 NAME = re.compile(r"`([a-z_0-9]+(?:\.[A-Za-z_0-9]+)?)`")

@@ -135,7 +135,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(tiny, tmp_pat
         return {**terms, "dn_g25": terms["dn_g25"] * float("nan")} if len(calls) >= 5 else terms
 
     monkeypatch.setattr(Loss, "forward", poisoned)
-    told = r"step 5: the loss of dn_g25 is not finite; its batch is in .*failed\.safetensors; resume from the last save"
+    told = r"step 5: the loss of dn_g25 is not finite with .*png; its batch .*failed\.safetensors; resume from"
     with pytest.raises(pm.PixmendError, match=told):
         fit(tiny, tmp_path / "run")
     assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path / "run").values())

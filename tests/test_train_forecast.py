@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 import pixmend as pm
+from pixmend.data import Batch
 from pixmend.models.edsr import EDSRConfig
-from pixmend.train import Adam, Constant, Data, Run, fit, forecast
+from pixmend.train import Adam, Constant, Data, Run, Stage, fit, forecast
 from pixmend.train.objectives import Loss
 from pixmend.weights import read
 
@@ -52,13 +53,31 @@ def test_a_run_is_the_same_with_and_without_a_forecast(short, tmp_path):
 
 
 def test_a_run_that_does_not_fit_is_refused_with_advice(short, tmp_path, monkeypatch):
-    def full(self: Loss, batch: object) -> None:
-        raise MemoryError
+    estimated = Loss.forward
+
+    def full(self: Loss, batch: Batch) -> dict[str, torch.Tensor]:
+        if type(batch["sr_x2"].low) is torch.Tensor:  # and no imitation of one, for the estimate
+            raise MemoryError
+        return estimated(self, batch)
 
     monkeypatch.setattr(Loss, "forward", full)
     with pytest.raises(pm.PixmendError, match="does not fit into the memory at 3 samples of 12.*--set data.batch=1"):
         forecast(short, tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_a_forecast_knows_of_larger_crops_that_come_later(short, tmp_path):
+    later = replace(short, data=replace(short.data, stages=(Stage(start=30_000, patch=24, batch=3),)))
+    told = forecast(later, tmp_path / "run")
+    assert told.largest.start == 30_000 and "for a step from step 30,000 on" in told.describe()
+
+
+def test_a_later_stage_that_does_not_fit_is_refused_before_anything_is_carried_out(short, tmp_path):
+    later = replace(short, data=replace(short.data, stages=(Stage(start=30_000, patch=2048, batch=999),)))
+    seen: list[int] = []
+    with pytest.raises(pm.PixmendError, match="from step 30,?000 on: 999 samples of 2048"):
+        forecast(later, tmp_path / "run", watch=lambda progress: seen.append(progress.step))
+    assert not seen
 
 
 def test_a_disk_without_room_for_the_state_is_told_before_hours_go_by(short, tmp_path, monkeypatch):

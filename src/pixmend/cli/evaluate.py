@@ -1,13 +1,13 @@
 """``pixmend evaluate``: score models the way the papers did, and explain every difference."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from pixmend.cli.console import make_folder, notes, plain, printable, rows_table
 from pixmend.cli.evaluate_explain import explain
+from pixmend.cli.group import RunByDefault
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,17 +15,8 @@ if TYPE_CHECKING:
     from pixmend.evaluate import Comparison, Journal, Measurement, Record, Report, Score
 
 
-class _RunByDefault(TyperGroup):
-    """``pixmend evaluate MODEL ...`` is ``pixmend evaluate run MODEL ...``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_RunByDefault,
+    cls=RunByDefault,
     help="Score models the way the papers did, and explain every difference. "
     "`pixmend evaluate MODEL ...` is short for `pixmend evaluate run MODEL ...`.",
     no_args_is_help=True,

@@ -6,5 +6,6 @@ what score to expect by which protocol, and where paper and code disagree.
 
 from pixmend.recipes import cnn, default, edt, hat, ipt, restormer, swinir
 from pixmend.recipes.names import RECIPES, find
+from pixmend.recipes.shrink import small
 
-__all__ = ["RECIPES", "cnn", "default", "edt", "find", "hat", "ipt", "restormer", "swinir"]
+__all__ = ["RECIPES", "cnn", "default", "edt", "find", "hat", "ipt", "restormer", "small", "swinir"]

@@ -62,6 +62,8 @@ def scratch_full_size(task: str) -> Run:
     Command: ``pixmend train edt_sf.dn_g15 --data D4 --out runs/edt_sf.dn_g15``.
     Data: D4. Hardware: 8 GPUs with a picture each, not verified. Hours: not stated.
     Expected: above ``edt.dn_g15`` at sigma 15; values not stated.
+
+    Paper and configurations are not known to disagree.
     """
     return replace(
         scratch(task),

@@ -1,10 +1,14 @@
-"""How HAT was trained (2205.04437, extended in 2309.05239), after the options of XPixelGroup/HAT."""
+"""How HAT was trained (2205.04437, extended in 2309.05239), after the options of XPixelGroup/HAT.
+
+HAT for denoising and JPEG is in the extended paper alone, without code, options or weights; the network here, like the
+released one, only enlarges. So there are no recipes for these.
+"""
 
 from dataclasses import replace
 
 from pixmend.models.hat import VARIANTS
 from pixmend.recipes.runs import weights_of
-from pixmend.train import Adam, Data, Every, Milestones, Run
+from pixmend.train import Adam, Constant, Data, Every, Milestones, Run
 
 _EVERY = Every(log=100, preview=5000, save=5000)
 
@@ -52,6 +56,8 @@ def pretrain(scale: int, *, size: str = "hat") -> Run:
     rounded to 8 bits, other than DF2K's: the code makes them as it trains, and reads those of DF2K from files.
     Hardware: 8 A100. Hours: about 96 for HAT, 192 for HAT-L (the authors, XPixelGroup/HAT issue 6).
     Expected: scores are of what is fine-tuned from it.
+
+    Paper and options are not known to disagree.
     """
     run = scratch(2, size=size)
     return replace(
@@ -85,4 +91,31 @@ def fine_tune(scale: int, *, size: str = "hat") -> Run:
         schedule=Milestones(at=(125_000, 200_000, 225_000, 240_000), of=250_000),
         steps=250_000,
         start=weights_of(f"{size}.pretrain_x{scale}"),
+    )
+
+
+def real() -> Run:
+    """Photographs as they come, x4: Real-HAT before its adversarial training.
+
+    Reproduces: the first stage of the weights ``hat.sr_real_x4_gan``; its own were not kept (the authors,
+    XPixelGroup/HAT issue 104).
+    Command: ``pixmend degrade DFO --chain sharpen --out DFO_sharp``, since the clean pictures are sharpened, then
+    ``pixmend train hat.real_x4 --data DFO_sharp --out runs/hat.real_x4``.
+    Data: DIV2K, Flickr2K and OST in parts ("only DF2K is OK"), made bad by Real-ESRGAN's blur, resizing, noise and
+    JPEG, twice over. Hardware: 8 GPUs with 4 samples each. Hours: not stated.
+    Expected: no score of this stage is stated. It removes noise and JPEG's blocks and looks smooth.
+
+    What makes the released weights invent texture is the second stage, 400,000 steps with a perceptual loss on VGG-19
+    (19 layers, trained on ImageNet) and a discriminator. It is not here: the weights of VGG cannot be shipped.
+
+    Paper and code are not known to disagree. The code degrades crops of 400 pixels and cuts 256 out of them; here crops
+    of 256 are degraded, mirrored beyond the border.
+    """
+    return replace(
+        scratch(2),
+        name="hat.real_x4",
+        model=replace(VARIANTS["hat"], scale=4, task="sr_real_x4"),
+        optim=Adam(lr=1e-4, betas=(0.9, 0.99)),
+        schedule=Constant(),
+        steps=1_000_000,
     )

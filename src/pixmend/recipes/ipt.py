@@ -85,6 +85,8 @@ def pretrain_plain() -> Run:
     Command: ``pixmend train ipt.pretrain_plain --data imagenet --out runs/ipt.pretrain_plain``.
     Data, hardware, hours: as ``ipt.pretrain``.
     Expected: 38.27 dB on Set5 x2 after fine-tuning (protocol ``classic_sr_ipt``).
+
+    Paper and code disagree as said at ``ipt.pretrain``; this follows the paper but for the loss.
     """
     return replace(pretrain(), name="ipt.pretrain_plain", objective=L1())
 

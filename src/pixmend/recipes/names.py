@@ -65,7 +65,7 @@ def _hat() -> dict[str, Recipe]:
     for size in ("hat", "hat_l"):
         recipes |= {f"{size}.pretrain_x{scale}": partial(hat.pretrain, scale, size=size) for scale in (2, 3, 4)}
         recipes |= {f"{size}.fine_x{scale}": partial(hat.fine_tune, scale, size=size) for scale in (2, 3, 4)}
-    return recipes
+    return recipes | {"hat.real_x4": hat.real}
 
 
 def _restormer() -> dict[str, Recipe]:
@@ -88,6 +88,8 @@ def _swinir() -> dict[str, Recipe]:
         recipes[f"swinir.classical_x{scale}"] = partial(swinir.classical, scale)
         recipes[f"swinir.classical_x{scale}_div2k"] = partial(swinir.classical, scale, div2k=True)
     recipes |= {f"swinir.light_x{scale}": partial(swinir.light, scale) for scale in (2, 3, 4)}
+    recipes |= {f"swinir.real_x{scale}": partial(swinir.real, scale) for scale in (2, 4)}
+    recipes["swinir.real_l_x4"] = partial(swinir.real, 4, large=True)
     for prefix, grey in (("", False), ("grey_", True)):
         for sigma in (15, 25, 50):
             recipes[f"swinir.{prefix}dn_g{sigma}"] = partial(swinir.denoising, sigma, grey=grey)
@@ -104,7 +106,7 @@ def _cnn() -> dict[str, Recipe]:
     recipes |= {f"han.sr_x{scale}": partial(cnn.han, scale) for scale in (2, 3, 4, 8)}
     recipes |= {f"rdn.sr_x{scale}": partial(cnn.rdn, scale) for scale in (2, 3, 4)}
     recipes |= {f"rcdnet.{task}": partial(cnn.rcdnet, task) for task in ("dr_L", "dr_H")}
-    return recipes | {"rrdbnet.sr_x4": cnn.rrdbnet}
+    return recipes | {"rrdbnet.sr_x4": cnn.rrdbnet, "rrdbnet.real_x4": cnn.real_esrnet}
 
 
 RECIPES: dict[str, Recipe] = {

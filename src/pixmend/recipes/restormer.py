@@ -46,6 +46,8 @@ def deraining() -> Run:
     Hardware: 8 V100 of 32 GB (the authors, swz30/Restormer issue 66). Hours: not stated.
     Expected (``deraining``, Test100 / Rain100H / Rain100L / Test2800 / Test1200): 32.00 / 31.46 / 38.99 / 34.18 /
     33.19, mean 33.96.
+
+    Paper and code disagree on the rate and on clipping, as the module says.
     """
     return _run("deraining", task="dr")
 
@@ -59,6 +61,8 @@ def motion_deblurring() -> Run:
     Data: GoPro, 2103 pairs cut to 512 x 512 with an overlap of 256.
     Hardware: 8 V100 of 32 GB. Hours: not stated.
     Expected (``deblurring``): GoPro 32.92, HIDE 31.22; RealBlur-R 36.19, RealBlur-J 28.96 (``deblurring_aligned``).
+
+    Paper and code disagree on the rate and on clipping, as the module says.
     """
     return _run("motion_deblurring", task="deblur")
 
@@ -72,6 +76,8 @@ def defocus_deblurring() -> Run:
     Data: DPDD, 350 pairs cut to 512 x 512 at a stride of 204, the 30 % least sharp left out.
     Hardware: 8 V100 of 32 GB. Hours: not stated.
     Expected (``defocus``, DPDD): indoor 28.87, outdoor 23.24, combined 25.98.
+
+    Paper and code disagree on the rate and on clipping, as the module says.
     """
     return _run("defocus", task="defocus")
 
@@ -82,9 +88,11 @@ def dual_pixel_defocus_deblurring() -> Run:
     Reproduces: the table of defocus deblurring, dual-pixel.
     Command: ``pixmend train restormer.defocus_dual --data DPDD/target --set data.low=DPDD/inputL,DPDD/inputR --out
     runs/restormer.defocus_dual``.
-    Data: DPDD, as ``restormer.defocus``; its 16 bits have to be converted to 8 first, other than in the code.
+    Data: DPDD, whose 16 bits are read in full, as in the code.
     Hardware: 8 V100 of 32 GB. Hours: not stated.
     Expected (``defocus``, DPDD): indoor 29.48, outdoor 23.97, combined 26.66.
+
+    Paper and code disagree on the rate and on clipping, as the module says.
     """
     return _run("defocus_dual", task="defocus_dual", variant="restormer_dual")
 
@@ -104,7 +112,7 @@ def gaussian_denoising(sigma: int | None, *, grey: bool = False) -> Run:
     (``grey_denoising``, Set12 / BSD68 / Urban100): 33.42 / 31.96 / 33.79, 31.08 / 29.52 / 31.46, 28.00 / 26.62 / 28.29;
     blind 33.35 / 31.95 / 33.67, 31.04 / 29.51 / 31.39, 28.01 / 26.62 / 28.33.
 
-    Paper and code disagree on mixup, as said above.
+    Paper and code disagree on the rate, clipping and mixup, as the module says.
     """
     task = "dn_blind" if sigma is None else f"dn_g{sigma}"
     variant = "restormer_grey" if grey else "restormer_biasfree"
@@ -120,6 +128,6 @@ def real_denoising() -> Run:
     Data: SIDD, 320 pairs cut to 512 x 512. Hardware: 8 V100 of 32 GB. Hours: not stated.
     Expected: SIDD 40.02 (``real_denoising``), DND 40.03 by its server.
 
-    Paper and code disagree on mixup, as said above.
+    Paper and code disagree on the rate, clipping and mixup, as the module says.
     """
     return replace(_run("dn_real", task="dn_real", variant="restormer_biasfree"), mixup=Mixup(alpha=1.2))

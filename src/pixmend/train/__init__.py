@@ -1,6 +1,22 @@
 """Training: a run is one frozen object, ``fit`` carries it out."""
 
-from pixmend.train.config import Adam, AdamW, Data, Every, Mixup, Optim, Run, Stage
+from pixmend.train.config import (
+    Adam,
+    AdamW,
+    Data,
+    Engine,
+    Every,
+    Everything,
+    Last,
+    LowRank,
+    Mixup,
+    Optim,
+    Run,
+    Stage,
+    Trained,
+)
+from pixmend.train.failure import Failed, replay
+from pixmend.train.fits import check_fits
 from pixmend.train.forecast import Forecast, forecast
 from pixmend.train.loop import Progress, fit
 from pixmend.train.objectives import (
@@ -24,10 +40,15 @@ __all__ = [
     "Contrastive",
     "CosineRestarts",
     "Data",
+    "Engine",
     "Every",
+    "Everything",
+    "Failed",
     "FlatThenCosine",
     "Forecast",
     "JointRain",
+    "Last",
+    "LowRank",
     "Milestones",
     "Mixup",
     "Objective",
@@ -38,6 +59,9 @@ __all__ = [
     "Schedule",
     "Stage",
     "SupervisedContrastive",
+    "Trained",
+    "check_fits",
     "fit",
     "forecast",
+    "replay",
 ]

@@ -6,10 +6,11 @@ from itertools import pairwise
 from typing import Literal
 
 from pixmend.data import Small
+from pixmend.degrade import parse_chain
 from pixmend.errors import PixmendError
 from pixmend.models import NETWORKS, Config
 from pixmend.models.edt import EDTConfig
-from pixmend.train.objectives import L1, Objective, check_network
+from pixmend.train.objectives import L1, Contrastive, Objective, SupervisedContrastive, check_network
 from pixmend.train.schedule import Schedule
 
 
@@ -46,8 +47,13 @@ class Data:
     """Whether what is made of clean pictures is rounded to 8 bit where the papers' files are; HAT's ImageNet is not."""
     clip: bool = False
     """Whether noisy pictures are clipped to [0, 1], as IPT's are and no other's."""
+    chain: str | None = None
+    """Steps that make the inputs where they are not the task's own, as ``pixmend degrade --chain`` takes them:
+    ``bsrgan(scale=4)``. They are rounded to 8 bit only by a step that does so."""
     candidates: int = 1
     """Crops drawn for each sample, of which the one with the most detail is kept."""
+    without: tuple[str, ...] = ()
+    """Pictures of these folders that are left out, to be scored on."""
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -56,6 +62,10 @@ class Data:
         _expect("data.workers", self.workers, "0 or more", self.workers >= 0)
         starts = [stage.start for stage in self.stages]
         _expect("data.stages", starts, "starts that rise", all(a < b for a, b in pairwise(starts)))
+        if self.chain is not None:
+            _expect("data.chain", self.chain, "none with data.low, whose pictures are degraded", not self.low)
+            _expect("data.chain", self.chain, "clip in its noises and not data.clip", not self.clip)
+            parse_chain(self.chain)
 
     def at(self, step: int) -> tuple[int, int]:
         """Patch and batch of a step."""
@@ -106,6 +116,54 @@ class Mixup:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Everything:
+    """Train all parameters."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LowRank:
+    """Train, of every matrix and kernel W, the factors of a small change B A of this rank (LoRA, 2106.09685).
+
+    What is saved for use has the change added to W, and so the names and sizes of any other weights of the network.
+    """
+
+    rank: int = 8
+
+    def __post_init__(self) -> None:
+        _expect("trained.rank", self.rank, "1 or more", self.rank >= 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Last:
+    """Train the last so many blocks and what follows them; the trunk before is frozen, and keeps no activations."""
+
+    blocks: int = 1
+
+    def __post_init__(self) -> None:
+        _expect("trained.blocks", self.blocks, "1 or more", self.blocks >= 1)
+
+
+Trained = Everything | LowRank | Last
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """How a step is carried out, not what it computes, which stays the same but for rounding."""
+
+    accumulate: int = 1
+    """Parts in which every process works through its share of a batch: less memory."""
+    checkpoint: bool = False
+    """Keep what enters each block and compute the block again on the way back: less memory, about a third more time."""
+    compile: bool = False
+    """Compile every block as it is first used."""
+    shard: bool = False
+    """Spread weights, gradients, averages and the optimizer's state over the processes (FSDP)."""
+
+    def __post_init__(self) -> None:
+        _expect("engine.accumulate", self.accumulate, "1 or more", self.accumulate >= 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Every:
     """Steps between two of each: log lines, preview pictures, checkpoints, scores on the run's ``validation``."""
 
@@ -132,6 +190,7 @@ class Run:
     objective: Objective = field(default_factory=L1)
     start: str | None = None
     """Weights to begin with, a file or a name: every tensor that fits is taken, the others stay as drawn."""
+    trained: Trained = field(default_factory=Everything)
     mixup: Mixup | None = None
     ema: float = 0.999
     """Decay of the moving average of the weights, which is what is saved for use."""
@@ -139,8 +198,11 @@ class Run:
     """Largest norm of the gradient."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the multiplications; weights and their averages stay float32. ``auto``: bfloat16 where the device has it."""
+    engine: Engine = field(default_factory=Engine)
     seed: int = 0
     every: Every = field(default_factory=Every)
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where losses, scores and previews go beside the run's own files."""
     validation: tuple[str, ...] = ()
     """Folders of benchmarks that are scored while the run goes on; the weights of the best mean PSNR are kept."""
     notes: str = ""
@@ -151,7 +213,12 @@ class Run:
         _expect("ema", self.ema, "from 0 to below 1", 0 <= self.ema < 1)
         _expect("clip", self.clip, "above 0, or none", self.clip is None or self.clip > 0)
         _expect("model.task", None, "the name of the task to train", bool(self.tasks))
+        single = self.data.chain is None or len(self.tasks) == 1
+        _expect("data.chain", f"{len(self.tasks)} tasks", "a run of one task", single)
         check_network(self.objective, NETWORKS[type(self.model)])
+        if isinstance(self.objective, Contrastive | SupervisedContrastive):  # which compare all pictures of a batch
+            whole = self.engine.accumulate == 1
+            _expect("engine.accumulate", self.engine.accumulate, "1 with a contrastive loss: try checkpoint", whole)
         if isinstance(self.model, EDTConfig):  # which trains every task in one pass, without extending pictures
             grid = math.lcm(*self.model.window)
             fits = self.data.patch % grid == 0

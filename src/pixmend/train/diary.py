@@ -4,9 +4,10 @@ import io
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,15 @@ from pixmend.errors import PixmendError
 from pixmend.image import write_image
 from pixmend.train.batches import RunBatches
 from pixmend.train.config import Run
+from pixmend.train.health import Health
+from pixmend.train.trackers import Tracker, open_trackers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 logger = logging.getLogger(__name__)
 
-LOG, CURVES, SKIPPED = "log.jsonl", "curves.png", "skipped.txt"
+LOG, SCORES, CURVES, SKIPPED = "log.jsonl", "validation.jsonl", "curves.png", "skipped.txt"
 PREVIEW_KEY = -1
 """The step whose batch is shown: none that is trained on."""
 
@@ -31,7 +37,11 @@ class Diary:
     def __init__(self, out: Path, run: Run, batches: RunBatches) -> None:
         self.out, self.run, self.batches = out, run, batches
         self.loss = float("nan")
+        self.health = Health(run, batches, warn=self.warn)
+        self._trackers: list[Tracker] = []
+        self._opened = False
         self._tally: dict[str, list[float]] = {}
+        self._warnings: list[str] = []
         self._since, self._steps = time.perf_counter(), 0
 
     def open(self, start: int) -> None:
@@ -39,13 +49,23 @@ class Diary:
         lines = [line for line in lines_of(self.out / LOG) if line["step"] <= start]
         with lenient():
             files.replace(self.out / LOG, "".join(json.dumps(line) + "\n" for line in lines))
+        self._opened = True
+        self._trackers = open_trackers(self.run, self.out, start=start)
+        self.health.before()
+
+    def warn(self, text: str) -> None:
+        """Say it now, and again in the next line of the log."""
+        logger.warning("%s", text)
+        self._warnings.append(text)
 
     def note(self, done: int, terms: dict[str, Tensor], *, norm: float, rate: float, last: bool) -> None:
         """Count a finished step; every so often, and after the last, write a line of means since the line before."""
-        for task, term in terms.items():
-            self._tally.setdefault(task, []).append(term.item())
+        latest = {task: term.item() for task, term in terms.items()}
+        for task, value in latest.items():
+            self._tally.setdefault(task, []).append(value)
         self.loss = sum(values[-1] for values in self._tally.values()) / len(self._tally)
         self._steps += 1
+        self.health.seen(done, latest, norm)
         if done % self.run.every.log and not last:
             return
         now = time.perf_counter()
@@ -58,31 +78,44 @@ class Diary:
             "learning_rate": rate,
             "seconds_per_step": round((now - self._since) / self._steps, 4),
         }
+        if self._warnings:
+            line["warnings"] = self._warnings
         with lenient(), (self.out / LOG).open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self._tally, self._since, self._steps = {}, now, 0
+        self._track(done, {**{f"loss/{task}": loss for task, loss in losses.items()}, **_numbers(line)})
+        self._tally, self._warnings, self._since, self._steps = {}, [], now, 0
 
-    def close(self, skipped: Mapping[str, str]) -> None:
-        """List the pictures that could not be used."""
+    def scored(self, done: int, scores: Mapping[str, float]) -> None:
+        """PSNR in dB by benchmark and task."""
+        self._track(done, {f"psnr/{name}": score for name, score in scores.items()})
+
+    def close(self) -> None:
+        """List the pictures that could not be used. Of several processes only the one that opened it writes."""
+        if not self._opened:
+            return
+        skipped = self.batches.skipped
+        for tracker in self._trackers:
+            with lenient():
+                tracker.close()
         if skipped:
             with lenient():
                 files.replace(self.out / SKIPPED, "".join(f"{name}: {why}\n" for name, why in skipped.items()))
             logger.warning("%d pictures could not be used: %s", len(skipped), self.out / SKIPPED)
 
     def draw(self) -> None:
-        """Every term of the loss against the step, as curves.png."""
+        """Every term of the loss against the step, and the scores if there are any, as curves.png."""
         from matplotlib.figure import Figure
 
-        lines = lines_of(self.out / LOG)
+        lines, scores = lines_of(self.out / LOG), lines_of(self.out / SCORES)
         if not lines:
             return
-        figure = Figure(figsize=(8, 5), layout="constrained")
-        axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log", title=self.run.name)
-        for term in dict.fromkeys(term for line in lines for term in line["losses"]):
-            points = [(line["step"], line["losses"][term]) for line in lines if term in line["losses"]]
-            axes.plot(*zip(*points, strict=True), label=term, linewidth=1)
-        axes.grid(alpha=0.3)
-        axes.legend(ncols=2, fontsize="small")
+        figure = Figure(figsize=(14 if scores else 8, 5), layout="constrained")
+        axes = figure.add_subplot(1, 2 if scores else 1, 1, xlabel="step", ylabel="loss", yscale="log")
+        _plot(axes, [(line["step"], line["losses"]) for line in lines])
+        if scores:
+            axes = figure.add_subplot(1, 2, 2, xlabel="step", ylabel="PSNR in dB")
+            _plot(axes, [(line["step"], line["psnr"]) for line in scores], marker=".")
+        figure.suptitle(self.run.name)
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", dpi=120)
         with lenient():
@@ -97,13 +130,36 @@ class Diary:
         for task in self.run.tasks:
             low, high = (side[0] for side in self.batches.pairs(PREVIEW_KEY, task, indices=(0,)))
             restored = network.select(task)(low[None].to(device))[0].float().cpu()  # pyright: ignore[reportCallIssue]
+            self.health.looked_at(done, task, low=low, restored=restored, high=high)
             side = 192
             shown = (tile[:3].expand(3, -1, -1) for tile in (low, restored, high))  # of two views the left one
             tiles.append(torch.cat([imresize(tile, size=(side, side)) for tile in shown], dim=1))
-        folder = self.out / "previews"
+        folder, grid = self.out / "previews", torch.cat(tiles, dim=2)
         with lenient():
             folder.mkdir(exist_ok=True)
-            write_image(folder / f"{done:07d}.png", torch.cat(tiles, dim=2))
+            write_image(folder / f"{done:07d}.png", grid)
+        for tracker in self._trackers:
+            with lenient():
+                tracker.picture(done, grid)
+
+    def _track(self, done: int, values: Mapping[str, float]) -> None:
+        for tracker in self._trackers:
+            with lenient():
+                tracker.numbers(done, values)
+
+
+def _plot(axes: "Axes", points: Sequence[tuple[int, Mapping[str, float]]], *, marker: str = "") -> None:
+    """A line for each name."""
+    for name in dict.fromkeys(name for _, values in points for name in values):
+        seen = [(step, values[name]) for step, values in points if name in values]
+        axes.plot(*zip(*seen, strict=True), label=name, linewidth=1, marker=marker)
+    axes.grid(alpha=0.3)
+    axes.legend(ncols=2, fontsize="small")
+
+
+def _numbers(line: dict) -> dict[str, float]:
+    """Of a line of the log, but for the step that it is of."""
+    return {name: value for name, value in line.items() if isinstance(value, float)}
 
 
 def lines_of(path: Path) -> list[dict]:

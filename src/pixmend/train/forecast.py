@@ -1,12 +1,14 @@
 """What a run will take, measured on its first steps before it starts."""
 
+import logging
 import math
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +16,10 @@ from pathlib import Path
 import torch
 
 from pixmend.errors import PixmendError
-from pixmend.infer.device import is_out_of_memory
+from pixmend.infer.device import find_device, is_out_of_memory
 from pixmend.models import build
 from pixmend.train.config import Every, Run
+from pixmend.train.fits import Need, check_fits, free
 from pixmend.train.loop import Progress, fit
 from pixmend.train.state import STATE, WEIGHTS, check_folder
 
@@ -27,7 +30,7 @@ _WARM = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forecast:
-    """Measured in ``STEPS`` steps of the run at its first patch and batch; later stages may need more."""
+    """Measured in ``STEPS`` steps of the run at its first patch and batch, but for what ``largest`` estimates."""
 
     parameters: int
     seconds_per_step: float
@@ -36,6 +39,8 @@ class Forecast:
     """Of all the run's steps at this speed, without the decoding of pictures before it."""
     memory: int
     """Largest use in bytes: of the process on the CPU, of the device otherwise."""
+    largest: Need
+    """Estimate of the stage that needs most, which may be a later one."""
     free_memory: int
     disk: int
     """Bytes of the state and the weights, of which an old and a new copy are there while one is written."""
@@ -43,10 +48,12 @@ class Forecast:
 
     def describe(self) -> str:
         """For people, in one line."""
+        when = f" from step {self.largest.start:,} on" if self.largest.start else ""
         return (
             f"{self.parameters:,} parameters; {self.seconds_per_step:.2g} s per step, {self.samples_per_second:.3g} "
-            f"samples/s: {_duration(self.hours)}; {self.memory / 1e9:.2g} GB of memory "
-            f"({self.free_memory / 1e9:.2g} free); {self.disk / 1e9:.2g} GB on disk ({self.free_disk / 1e9:.2g} free)"
+            f"samples/s: {_duration(self.hours)}; {self.memory / 1e9:.2g} GB of memory so far, about "
+            f"{self.largest.bytes / 1e9:.2g} for a step{when} ({self.free_memory / 1e9:.2g} free); "
+            f"{self.disk / 1e9:.2g} GB on disk ({self.free_disk / 1e9:.2g} free)"
         )
 
 
@@ -57,7 +64,7 @@ def forecast(
     loading: Callable[[int, int], None] = lambda done, total: None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Forecast:
-    """Carry out the first steps beside ``out``, measure, and leave nothing behind.
+    """Estimate the memory of every stage; carry out the first steps beside ``out``, measure, and leave nothing behind.
 
     The run itself starts anew afterwards and is what it would have been without. ``loading`` and ``watch`` are as of
     ``fit``.
@@ -66,9 +73,10 @@ def forecast(
         PixmendError: as ``fit``; it does not fit into the memory, or into the disk of ``out``.
     """
     check_folder(Path(out), resume=False)
+    need, free_memory = check_fits(run), free(find_device("auto"))
     place = next(parent for parent in (Path(out).resolve(), *Path(out).resolve().parents) if parent.is_dir())
     every = Every(log=STEPS, preview=STEPS, save=STEPS)
-    short = replace(run, steps=min(STEPS, run.steps), every=every, validation=())
+    short = replace(run, steps=min(STEPS, run.steps), every=every, validation=(), trackers=())
     ends: list[float] = []
     samples: list[int] = []
 
@@ -79,7 +87,8 @@ def forecast(
 
     with tempfile.TemporaryDirectory(prefix=".pixmend-forecast-", dir=place) as folder:
         try:
-            fit(short, Path(folder) / "run", loading=loading, watch=seen)
+            with _quietly():  # the run itself will tell
+                fit(short, Path(folder) / "run", loading=loading, watch=seen)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -88,7 +97,6 @@ def forecast(
         disk = sum(path.stat().st_size for path in kept if path.exists())  # of several processes only the first writes
     steps = [after - before for before, after in pairwise(ends)]
     each = statistics.median(steps[_WARM:] or steps or [math.nan])
-    memory, free_memory = _memory()
     free_disk = shutil.disk_usage(place).free
     if 2 * disk > free_disk:
         raise PixmendError(
@@ -100,25 +108,35 @@ def forecast(
         seconds_per_step=each,
         samples_per_second=statistics.mean(samples) / each,
         hours=each * run.steps / 3600,
-        memory=memory,
+        memory=_most_held(),
+        largest=need,
         free_memory=free_memory,
         disk=disk,
         free_disk=free_disk,
     )
 
 
-def _memory() -> tuple[int, int]:
-    """Largest use so far and what is free, in bytes."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated(), torch.cuda.mem_get_info()[0]
-    used = 0
-    if sys.platform != "win32":
-        import resource
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the warnings of this package."""
+    logger = logging.getLogger("pixmend")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    info = Path("/proc/meminfo")
-    lines = dict(line.split(":") for line in info.read_text().splitlines()) if info.exists() else {}
-    return used, int(lines.get("MemAvailable", "0").split()[0]) * 1024
+
+def _most_held() -> int:
+    """Largest use so far in bytes."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _too_large(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,19 +11,20 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixmend.data import Batch, Pair
-from pixmend.errors import PixmendError
+from pixmend.data.workers import telling_of_workers
 from pixmend.models import build
-from pixmend.models.rcdnet import RCDNetConfig
 from pixmend.seeding import generator
 from pixmend.train.batches import RunBatches
 from pixmend.train.config import AdamW, Run
 from pixmend.train.diary import Diary
+from pixmend.train.engine import accelerator_of, engage, joined, parts_of, precision, whole
 from pixmend.train.failure import stop_not_finite
 from pixmend.train.interrupt import Interrupt
 from pixmend.train.mixup import mixed
 from pixmend.train.objectives import Loss
 from pixmend.train.start import begin_with
 from pixmend.train.state import WEIGHTS, State, begin, check_folder
+from pixmend.train.trained import restrict
 from pixmend.train.validate import Validator
 
 if TYPE_CHECKING:
@@ -60,45 +62,50 @@ def fit(
     """
     out = Path(out)
     check_folder(out, resume=resume)
-    accelerator = _engine(run)
-    _check_processes(run, accelerator)
-    with torch.random.fork_rng(devices=[accelerator.device] if accelerator.device.type == "cuda" else []):
+    accelerator = accelerator_of(run)
+    device, main = accelerator.device, accelerator.is_main_process
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(run.seed)
         network = build(run.model)
         if run.start is not None and not resume:
             begin_with(network, run.start)
+        restrict(network, run.trained)
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(run.ema))
+        engage(run, network)
+        objective = joined(run, Loss(run.objective, network), average.module, accelerator)
         optimizer = _optimizer(run, network)
-        objective, optimizer = accelerator.prepare(Loss(run.objective, network), optimizer)
-        state = State(network, AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(run.ema)), optimizer)
+        state = State(network, average, optimizer, writes=main)
         start = state.restore(out, run) if resume else 0
         share = (accelerator.process_index, accelerator.num_processes)
         batches = RunBatches(run, network, share=share, loading=loading)
         diary, validator = Diary(out, run, batches), Validator(out, run)
-        if accelerator.is_main_process:
+        if main:
             begin(out, run)
             diary.open(start)
 
-        with Interrupt() as interrupt:
-            for step, batch in enumerate(batches.from_step(start, run.steps, workers=run.data.workers), start):
-                batch = _to(mixed(batch, run.mixup, key=(run.seed, step)), accelerator.device)
-                terms, norm = _step(run, step, batch, objective, optimizer, accelerator, out)
-                state.average.update_parameters(network)
+        with Interrupt() as interrupt, telling_of_workers(), closing(diary):
+            for step, batch in enumerate(batches.from_step(start, run.steps, device=device), start):
+                batch = _to(mixed(batch, run.mixup, key=(run.seed, step)), device)
+                terms, norm = _step(run, step, batch, objective, optimizer, accelerator, out, batches)
+                average.update_parameters(network)
                 done, stopping = step + 1, interrupt.asked
                 last = stopping or done == run.steps
-                if accelerator.is_main_process:
-                    if done % run.every.save == 0 or last:
-                        state.save(out, run, step=done)
+                show = done % run.every.preview == 0 or done == run.steps
+                score = bool(run.validation) and (done % run.every.score == 0 or done == run.steps)
+                if main:
                     diary.note(done, terms, norm=norm, rate=optimizer.param_groups[0]["lr"], last=last)
-                    if done % run.every.preview == 0 or done == run.steps:
-                        diary.preview(done, state.average.module)
-                    if done % run.every.save == 0 or last:
-                        diary.draw()
-                    if run.validation and (done % run.every.score == 0 or done == run.steps):
-                        validator.score(done, state)
+                if done % run.every.save == 0 or last:
+                    state.save(out, run, step=done)
+                if main and (done % run.every.save == 0 or last):
+                    diary.draw()
+                averaged = state.averaged(run) if show or score else network
+                if main and show:
+                    diary.preview(done, averaged)
+                if main and score:
+                    diary.scored(done, validator.score(done, averaged))
                 watch(Progress(done, run.steps, diary.loss, run.data.at(step)[1] * len(batch)))
                 if stopping:
                     raise KeyboardInterrupt(f"stopped and saved after step {done} of {run.steps}")
-            diary.close(batches.skipped)
     return out / WEIGHTS
 
 
@@ -107,9 +114,10 @@ def _step(
     step: int,
     batch: Batch,
     objective: nn.Module,
-    optimizer: "torch.optim.Optimizer",
+    optimizer: torch.optim.Optimizer,
     accelerator: "Accelerator",
     out: Path,
+    batches: RunBatches,
 ) -> tuple[dict[str, Tensor], float]:
     """One update; returns the terms of the loss and the norm of the gradient before it was clipped."""
     # Drop path draws from the global stream: tie it to the step, as everything else is.
@@ -118,20 +126,28 @@ def _step(
         group["lr"] = run.optim.lr * run.schedule(step, run.steps)
 
     def backward() -> dict[str, Tensor]:
-        with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=_bfloat16(run, accelerator.device)):
-            terms: dict[str, Tensor] = objective(batch)
-        accelerator.backward(torch.stack(list(terms.values())).sum())
+        terms: dict[str, Tensor] = {}
+        parts = list(parts_of(batch, run.engine.accumulate))
+        for place, (part, share) in enumerate(parts, 1):
+            # Gradients are summed over processes once, with the last part.
+            with accelerator.no_sync(objective) if place < len(parts) else nullcontext():
+                with precision(run, accelerator.device):
+                    found: dict[str, Tensor] = objective(part)
+                accelerator.backward(share * torch.stack(list(found.values())).sum())
+            for name, term in found.items():
+                terms[name] = terms.get(name, 0) + share * term.detach()
         return terms
 
     terms = backward()
     norm = accelerator.clip_grad_norm_(objective.parameters(), math.inf if run.clip is None else run.clip)
     assert norm is not None
+    norm = whole(norm)
     if not (torch.isfinite(norm) and all(torch.isfinite(term) for term in terms.values())):
         optimizer.zero_grad()  # clipping has spread it over all layers
-        stop_not_finite(backward(), objective, batch, done=step + 1, out=out)
+        stop_not_finite(backward(), objective, batch, done=step + 1, out=out, batches=batches)
     optimizer.step()
     optimizer.zero_grad()
-    return {name: _mean(term.detach(), accelerator) for name, term in terms.items()}, float(norm)
+    return {name: _mean(term, accelerator) for name, term in terms.items()}, float(norm)
 
 
 def _mean(term: Tensor, accelerator: "Accelerator") -> Tensor:
@@ -141,41 +157,12 @@ def _mean(term: Tensor, accelerator: "Accelerator") -> Tensor:
     return mean
 
 
-def _optimizer(run: Run, network: nn.Module) -> "torch.optim.Optimizer":
+def _optimizer(run: Run, network: nn.Module) -> torch.optim.Optimizer:
     optim = run.optim
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if isinstance(optim, AdamW):
-        return torch.optim.AdamW(network.parameters(), lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay)
-    return torch.optim.Adam(network.parameters(), lr=optim.lr, betas=optim.betas)
-
-
-def _engine(run: Run) -> "Accelerator":
-    """Accelerate, and a word on where to get it and what draws the curves before hours have gone by."""
-    try:
-        import matplotlib  # noqa: F401
-        from accelerate import Accelerator, DistributedDataParallelKwargs
-    except ImportError as error:
-        raise PixmendError(f"training needs {error.name}: pip install 'pixmend[train]'") from error
-    # Networks of one task a step, and RCDNet's spare kernels, leave parameters without a gradient.
-    spare = not run.data.every_task or isinstance(run.model, RCDNetConfig)
-    several = DistributedDataParallelKwargs(find_unused_parameters=spare)
-    # Mixed precision would be the whole process's choice; autocast is the run's.
-    return Accelerator(mixed_precision="no", kwargs_handlers=[several])
-
-
-def _check_processes(run: Run, accelerator: "Accelerator") -> None:
-    """What several processes cannot do, said before it hangs."""
-    for batch in (run.data.batch, *(stage.batch for stage in run.data.stages)):
-        if batch % accelerator.num_processes:
-            raise PixmendError(f"data.batch: {batch} samples cannot be shared equally by {accelerator.num_processes}")
-
-
-def _bfloat16(run: Run, device: torch.device) -> bool:
-    """Whether to multiply in bfloat16; ``auto`` asks the device, since emulation would be slower than float32."""
-    if run.precision != "auto":
-        return run.precision == "bfloat16"
-    if device.type == "cpu":
-        return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.optim.AdamW(parameters, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay)
+    return torch.optim.Adam(parameters, lr=optim.lr, betas=optim.betas)
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:

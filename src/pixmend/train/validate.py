@@ -11,10 +11,10 @@ from pixmend.evaluate import Benchmark, find, measure, protocol_of
 from pixmend.models.base import MultiTask, Restorer
 from pixmend.tasks import parse_task
 from pixmend.train.config import Run
-from pixmend.train.diary import lenient, lines_of
-from pixmend.train.state import State
+from pixmend.train.diary import SCORES, lenient, lines_of
+from pixmend.train.state import save_weights
 
-BEST, SCORES = "best.safetensors", "validation.jsonl"
+BEST = "best.safetensors"
 
 
 class Validator:
@@ -28,12 +28,11 @@ class Validator:
         self.out, self.run = out, run
         self.benchmarks = [benchmark for folder in run.validation for benchmark in _suiting(folder, run)]
 
-    def score(self, done: int, state: State) -> dict[str, float]:
+    def score(self, done: int, network: nn.Module) -> dict[str, float]:
         """Mean PSNR in dB by benchmark and task; written down, and the weights kept if the mean is the best yet.
 
         What a resumed run scores again takes the place of what was written down before.
         """
-        network = state.average.module
         scores = {f"{each.name} {each.task.name}": _psnr(network, each) for each in self.benchmarks}
         mean = sum(scores.values()) / len(scores)
         lines = [line for line in lines_of(self.out / SCORES) if line["step"] < done]
@@ -42,7 +41,7 @@ class Validator:
         with lenient():
             files.replace(self.out / SCORES, "".join(json.dumps(line) + "\n" for line in lines))
         if lines[-1]["mean"] > best:
-            state.save_weights(self.out / BEST, self.run, step=done)
+            save_weights(self.out / BEST, self.run, network, step=done)
         return scores
 
 

@@ -1,0 +1,198 @@
+"""Whether a run fits into the memory, before it starts, and what makes it fit."""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from pixmend.config import override
+from pixmend.data.folders import check_folders, memory
+from pixmend.errors import PixmendError
+from pixmend.infer.device import find_device
+from pixmend.train.config import Run
+from pixmend.train.memory import peak, resident
+
+_NEAR = 0.9
+"""Of the most pixels in a step: stages with fewer are not estimated, since what is kept grows with the pixels."""
+
+
+class Need(NamedTuple):
+    """The stage that needs most: its first step, crops, samples over all processes, and bytes in each process."""
+
+    start: int
+    patch: int
+    batch: int
+    bytes: int
+
+
+class Remedy(NamedTuple):
+    """Settings, as ``--set`` takes them, with which a run fits, the bytes it then needs, and whether it is still the
+    same training but for rounding."""
+
+    settings: tuple[str, ...]
+    bytes: int
+    same: bool
+
+
+def check_fits(run: Run) -> Need:
+    """Refuse a run of which some stage needs more memory than is free where it would run.
+
+    Takes a few seconds; called before anything is allocated. Of several processes each is to find its own part free.
+
+    Raises:
+        PixmendError: with the stage, what it needs, what is free, and the first of the settings that make it fit.
+    """
+    if run.data.folders:
+        check_folders((*run.data.folders, *run.data.low))  # which takes no time, where the rest takes seconds
+    device, processes = find_device("auto"), int(os.environ.get("WORLD_SIZE", "1"))
+    need, room = largest(run, device=device, processes=processes), free(device)
+    if need.bytes <= room:
+        return need
+    found = remedy(run, need, room=room, device=device, processes=processes)
+    told = "no setting makes it fit: take a smaller network"
+    if found:
+        settings = " ".join(f"--set {setting}" for setting in found.settings)
+        told = f"{settings} takes {_gigabytes(found.bytes)}" + ("" if found.same else ", and changes the training")
+    since = f"from step {need.start} on" if need.start else "memory"
+    raise PixmendError(
+        f"{since}: {need.batch} samples of {need.patch} per task take about {_gigabytes(need.bytes)}, and "
+        f"{_gigabytes(room)} are free: {told}"
+    )
+
+
+def largest(run: Run, *, device: torch.device, processes: int = 1) -> Need:
+    """The stage, of those that the run's steps reach, that needs most."""
+    starts = [0, *(stage.start for stage in run.data.stages if stage.start < run.steps)]
+    sizes = {run.data.at(start): start for start in reversed(starts)}
+    most = max(patch**2 * batch for patch, batch in sizes)
+    near = [(size, start) for size, start in sizes.items() if size[0] ** 2 * size[1] >= _NEAR * most]
+    needs = (
+        Need(start, patch, batch, _bytes(run, patch, batch, device=device, processes=processes))
+        for (patch, batch), start in near
+    )
+    return max(needs, key=lambda need: need.bytes)
+
+
+def _bytes(run: Run, patch: int, batch: int, *, device: torch.device, processes: int) -> int:
+    """Of the device's memory, which on a CPU is also where the state is saved from."""
+    held = peak(run, patch=patch, batch=batch, device=device, processes=processes)
+    return held.step if device.type == "cuda" else resident(held)
+
+
+def remedy(run: Run, need: Need, *, room: int, device: torch.device, processes: int = 1) -> Remedy | None:
+    """The first that brings the largest stage under ``room`` bytes: recomputing blocks, then working through the batch
+    in parts, then both; after them a smaller batch, no later stages, smaller crops, which change the training."""
+
+    @cache
+    def estimate(*settings: str) -> int | None:
+        try:
+            changed = override(run, *settings)
+            data = any(setting.startswith("data.") for setting in settings)
+            patch, batch = changed.data.at(need.start) if data else (need.patch, need.batch)
+            return _bytes(changed, patch, batch, device=device, processes=processes)
+        except PixmendError:  # the run cannot have them
+            return None
+
+    for settings, same in _remedies(run, need, estimate, room=room, processes=processes):
+        estimated = estimate(*settings)
+        if estimated is not None and estimated <= room:
+            return Remedy(settings, estimated, same)
+    return None
+
+
+def _remedies(
+    run: Run, need: Need, estimate: Callable[..., int | None], *, room: int, processes: int
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Settings to try, and whether the training stays the same."""
+    recompute, share = "engine.checkpoint=true", need.batch // processes
+
+    def parts(samples: int) -> str:
+        return f"engine.accumulate={math.ceil(share / samples)}"
+
+    def fewer(samples: int) -> str:
+        return f"data.batch={samples * processes}"
+
+    yield (recompute,), True
+    for also in ((), (recompute,)):
+        if samples := _most(lambda samples, also=also: estimate(*also, parts(samples)), share, room=room):
+            yield (*also, parts(samples)), True
+    if need.start:
+        yield ("data.stages=", recompute), False
+        yield ("data.stages=", recompute, parts(1)), False
+    elif samples := _most(lambda samples: estimate(recompute, fewer(samples)), share, room=room):
+        yield (recompute, fewer(samples)), False
+    for smaller in (run.data.patch // 2, run.data.patch // 4):
+        stages = ("data.stages=",) if run.data.stages else ()
+        yield (*stages, f"data.patch={smaller}", recompute), False
+
+
+def _most(estimate: Callable[[int], int | None], share: int, *, room: int) -> int | None:
+    """The most samples of a process at a time that fit, of ``share``: found by a straight line, and tried."""
+    for least in (1, 2):  # a contrastive loss takes two
+        low = estimate(least) if least < share else None
+        if low is not None:
+            break
+    else:
+        return None
+    whole = estimate(share)
+    if whole is None or low > room:
+        return None
+    slope = max(1.0, (whole - low) / (share - least))
+    samples = min(share, least + int((room - low) / slope))
+    while samples > least and (estimate(samples) or 0) > room:
+        samples -= max(1, samples // 8)
+    return max(least, samples)
+
+
+def free(device: torch.device) -> int:
+    """Bytes that may be taken: of a CUDA device, else of the machine and of the container that this process is in."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(_available(), left_in_groups()) // here
+
+
+def _available() -> int:
+    info = Path("/proc/meminfo")
+    if not info.exists():
+        return memory()
+    lines = dict(line.split(":") for line in info.read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024
+
+
+def left_in_groups(root: Path = Path("/")) -> int:
+    """What the control groups of this process leave it, which is how containers are limited; a file's cache is free.
+
+    ``sys.maxsize`` where there are none. Both versions of control groups are known.
+    """
+    own, left = root / "proc/self/cgroup", [sys.maxsize]
+    for line in own.read_text().splitlines() if own.exists() else []:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        group = top / path.lstrip("/")
+        left += [_left(each, *names) for each in (group, *group.parents) if each.is_relative_to(top)]
+    return max(0, min(left))
+
+
+def _left(group: Path, limit: str, usage: str) -> int:
+    """Of one group; one that says no limit, or is not there as a container sees it, has all."""
+    try:
+        most = (group / limit).read_text().strip()
+        used = int((group / usage).read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except OSError:
+        return sys.maxsize
+    cached = int(stat.get("total_inactive_file", stat.get("inactive_file", "0")))
+    return sys.maxsize if most == "max" else int(most) - used + cached
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.2g} GB" if count < 1e11 else f"{count / 1e9:,.0f} GB"
