@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import pixmend as pm
 from pixmend.cli import run
 from pixmend.image import write_image
 from pixmend.models.base import MultiTask, Restorer
@@ -65,6 +66,12 @@ def test_bicubic_prints_every_picture_the_mean_and_the_protocol(folder, capsys):
     text = " ".join(printed.split())
     assert "Tiny, sr_x2" in text and "made here" in text
     assert "protocol classic_sr v1: PSNR and SSIM on BT.601 luma" in text
+
+
+def test_the_padding_that_is_printed_is_the_models_and_not_that_of_what_needs_none(folder, capsys, monkeypatch):
+    monkeypatch.setattr("pixmend.weights.load", lambda name: pm.create("swinir_light", scale=2))
+    assert run(["evaluate", "mine", "--on", str(folder), "--task", "sr_x2", "--padding", "always"]) == 0
+    assert "padding always" in capsys.readouterr().out
 
 
 def test_json_is_all_there_is_on_standard_output(folder, capsys):

@@ -160,7 +160,7 @@ def _show(comparison: "Comparison") -> None:
     console = plain()
     console.print(printable(f"{comparison.first.benchmark}, {comparison.first.task}"), style="bold")
     console.print(_table(comparison))
-    for line in (*comparison.sentences(), *comparison.first.describe().splitlines()):
+    for line in (*comparison.sentences(), *comparison.reports[-1].describe().splitlines()):
         console.print(printable(line))
     console.print()
 

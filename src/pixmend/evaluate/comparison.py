@@ -28,7 +28,7 @@ class Comparison:
 
     @property
     def first(self) -> Report:
-        """The one the others are compared against, which also says what all have in common."""
+        """The one the others are compared against; by itself what needs no network, and so no padding."""
         return self.reports[0]
 
     @property
@@ -104,7 +104,7 @@ class Comparison:
         lines += [self._row("**mean**", [report.mean for report in self.reports]), ""]
         lines += [f"- {line}" for line in self.sentences()]
         versions = ", ".join(f"{name} {version}" for name, version in self.first.versions.items())
-        lines += [f"- {line}" for line in (*self.first.describe().splitlines(), versions)]
+        lines += [f"- {line}" for line in (*self.reports[-1].describe().splitlines(), versions)]
         return "\n".join(lines) + "\n"
 
     def _row(self, name: str, scores: list[Score]) -> str:

@@ -64,9 +64,10 @@ def precision(run: Run, device: torch.device) -> torch.autocast:
 def parts_of(batch: Batch, count: int) -> Iterator[tuple[Batch, float]]:
     """At most so many parts of the samples of every task, each with its share of them."""
     samples = len(next(iter(batch.values())).low)
-    for indices in torch.arange(samples).chunk(count):
-        part = slice(int(indices[0]), int(indices[-1]) + 1)
-        yield {task: Pair(low[part], high[part]) for task, (low, high) in batch.items()}, len(indices) / samples
+    size = -(-samples // count)
+    for start in range(0, samples, size):
+        part = {task: Pair(*(side[start : start + size] for side in pair)) for task, pair in batch.items()}
+        yield part, min(size, samples - start) / samples
 
 
 def engage(run: Run, network: Network) -> None:
