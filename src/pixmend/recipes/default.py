@@ -18,14 +18,14 @@ def edt_p() -> Run:
     Set5 x2 from 34.1 to 36.1 dB. The weights that ship were made in several sittings, and ``steps`` was fixed while
     they trained; ``docs/models/default.md`` has their scores.
 
-    Hardware: two cores of an AMD EPYC with bfloat16, 1.0 s per step with nothing else running; beside other work the
-    4350 steps took 115 minutes.
+    Hardware: two cores of an AMD EPYC with bfloat16, 1.0 s per step with nothing else running. Hours: 1.9 for all
+    4350 steps beside other work.
     Data: 29 photographs free to use, modify and redistribute (CC0, Unsplash, Pexels, NASA, SpaceX).
     Command: ``pixmend train default --data photos --out runs/default``.
     Expected (``classic_sr``, Set5): x2 36.64, x3 32.57, x4 30.33, after several sittings; one run of the recipe was
     not scored.
 
-    EDT's own batches are 16 times as large, and its rate is 2e-4.
+    EDT's paper and this disagree on batches, 16 times as large there, and on the rate, 2e-4 there.
     """
     return Run(
         name="edt_p.default",
