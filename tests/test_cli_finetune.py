@@ -78,7 +78,7 @@ def test_a_resumed_fine_tuning_ends_with_the_same_table(out, capsys):
             ["--budget", "1MB"],
             "--budget: 0.001 GB is too little for this network, whose smallest form of training takes",
         ),
-        (["--task", "dn_g25"], "--task dn_g25: a SwinIR of this kind cannot learn it"),
+        (["--task", "dn_g25"], "--task dn_g25: SwinIR of this kind cannot learn it"),
         (["--task", "sr_x9"], "no task is called 'sr_x9'"),
         (["--from", "nowhere.pth"], "nowhere.pth"),
         (["--data", "nowhere"], "nowhere: not a folder"),

@@ -136,7 +136,7 @@ def test_a_longer_run_is_forecast_before_it_starts(folder, tmp_path, capsys):
     arguments += ["--set", "model.tasks=dn_g15"]
     assert run(arguments) == 0
     told = capsys.readouterr().err
-    assert "s per step" in told and "samples/s" in told and "GB on disk" in told
+    assert "s per step" in told and "samples/s" in told and " on disk (" in told
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

@@ -212,3 +212,8 @@ def is_part(square: Tensor, whole: Tensor) -> bool:
     side = square.shape[1]
     places = whole.unfold(1, side, 1).unfold(2, side, 1)
     return bool((places == square[:, None, None]).all(dim=-1).all(dim=-1).all(dim=0).any())
+
+
+def test_a_pair_to_be_left_out_that_is_not_there_is_refused(deraining):
+    with pytest.raises(pm.PixmendError, match="norain-7.png is to be left out and not among the pictures"):
+        opened(deraining, without=[deraining / "clean" / "norain-7.png"])

@@ -243,3 +243,8 @@ def test_a_small_picture_of_16_bits_is_enlarged_within_its_depth(deep, small):
     crop = Files([deep], smallest=96, small=small).crop(0, 96, key=1)
     assert crop.dtype == torch.uint16 and crop.shape == (3, 96, 96)
     assert crop.int().max() > 60_000
+
+
+def test_a_picture_to_be_left_out_that_is_not_there_is_refused_as_it_may_be_there_under_another_name(loose):
+    with pytest.raises(pm.PixmendError, match="9.png is to be left out and not among the pictures"):
+        Files([loose], smallest=48, without=[loose / "d.webp", loose / "9.png"])

@@ -132,6 +132,12 @@ def test_a_folder_of_another_study_is_refused(folder, tmp_path):
         plan_study(TOY, data=[folder], out=tmp_path / "out", budget=BUDGET, seeds=3)
 
 
+def test_results_among_the_pictures_are_refused_and_leave_nothing(folder):
+    with pytest.raises(PixmendError, match="would be trained on: choose a folder outside"):
+        plan_study(TOY, data=[folder], out=folder / "study", budget=BUDGET)
+    assert not (folder / "study").exists()
+
+
 def test_a_run_of_another_study_is_not_gone_on_with(folder, finished):
     other = replace(TOY, arms=(arm("quick", 1e-3), TOY.arms[1]))
     with pytest.raises(PixmendError, match="trained otherwise"):

@@ -171,7 +171,7 @@ def test_a_denoiser_may_learn_another_noise_and_is_scored_on_it_as_it_is(tmp_pat
     ("config", "task", "message"),
     [
         (EDT, None, "it has sr_x2, dn_g25: name the task to learn"),
-        (EDT, "deblur", "--task deblur: a EDT of this kind cannot learn it: EDT has tasks like"),
+        (EDT, "deblur", "--task deblur: EDT of this kind cannot learn it: EDT has tasks like"),
         (SWINIR, "dn_g25", "cannot learn it: SwinIR: upsampler 'pixelshuffle' cannot have scale 1"),
         (SWINIR, "sr_x9", "no task is called 'sr_x9'"),
     ],
@@ -368,3 +368,24 @@ def test_a_damaged_note_of_the_beginning_is_named(tmp_path):
 def test_a_folder_with_a_run_is_left_alone(planned, finished):
     with pytest.raises(pm.PixmendError, match="already holds a run"):
         begin(planned, finished.out)
+
+
+def test_a_run_among_the_pictures_it_trains_on_is_refused_and_leaves_nothing(planned, pictures):
+    with pytest.raises(pm.PixmendError, match="would be trained on: choose a folder outside"):
+        begin(planned, pictures / "runs" / "mine")
+    assert not (pictures / "runs").exists()
+
+
+def test_a_folder_held_out_of_somebody_else_is_not_replaced(planned, tmp_path):
+    mine = tmp_path / "held_out" / "mine.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"precious")
+    with pytest.raises(pm.PixmendError, match="held_out: is not of a fine-tuning"):
+        begin(planned, tmp_path)
+    assert mine.read_bytes() == b"precious"
+
+
+def test_a_beginning_that_was_broken_off_may_be_repeated(planned, tmp_path):
+    first = begin(planned, tmp_path)
+    (tmp_path / "held_out" / "HR" / "stale.png").write_bytes(b"")
+    assert begin(planned, tmp_path).mean == first.mean

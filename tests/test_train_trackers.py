@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
 
 import pytest
@@ -44,6 +45,7 @@ def test_wandb_gets_the_same_and_a_resumed_run_goes_on_with_its_session(pictures
     wandb = SimpleNamespace(
         init=lambda **options: begun.append(options) or session, Image=lambda picture: picture.shape
     )
+    wandb.__spec__ = ModuleSpec("wandb", None)
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     run = replace(run_of(pictures, SMALL), trackers=("wandb",))
     fit(replace(run, steps=2), tmp_path / "run")

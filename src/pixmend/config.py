@@ -82,7 +82,8 @@ def _set(config: Any, path: list[str], text: str, whole: str) -> Any:
 def _check_field(kind: type, name: str, where: str) -> None:
     names = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
     if name not in names:
-        raise PixmendError(f"{where}: {kind.__name__} has no field {name!r}: {nearest(name, names)}")
+        hint = nearest(name, names) if names else "it has none"
+        raise PixmendError(f"{where}: {kind.__name__} has no field {name!r}: {hint}")
 
 
 def _value(hint: Any, value: object, where: str) -> object:
@@ -105,8 +106,11 @@ def _parse(hint: Any, text: str, where: str) -> object:
     """Text as its annotated type: comma-separated where that is a tuple."""
     if text.lower() == "none":
         return _convert(hint, None, where)
-    if text in (kinds := {kind.__name__: kind for kind in _kinds(hint)}):
+    kinds = {kind.__name__: kind for kind in _kinds(hint)}
+    if text in kinds:
         return _of_defaults(kinds[text], where)
+    if kinds and text.lower() != "none":
+        raise PixmendError(f"{where}: {nearest(text, list(kinds))}, got {text!r}")
     if get_origin(hint) is tuple:
         return _convert(hint, tuple(part.strip() for part in text.split(",") if part.strip()), where)
     return _convert(hint, text, where)

@@ -67,7 +67,10 @@ def run(
 @app.command()
 def resume(
     out: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
-    data: Annotated[list[Path], typer.Option("--data", help="Where its pictures are now.")] = [],  # noqa: B006
+    data: Annotated[
+        list[Path], typer.Option("--data", help="Where its pictures are now; again for each of its folders.")
+    ] = [],  # noqa: B006
+    low: Annotated[list[Path], typer.Option("--low", help="Where the degraded ones of its pairs are now.")] = [],  # noqa: B006
     settings: _Settings = [],  # noqa: B006
 ) -> None:
     """Go on where a run stopped, or beyond its end with `--set steps=...`.
@@ -79,24 +82,31 @@ def resume(
     from pixmend.config import override
 
     kept = _kept(out)
-    if data:
-        kept = replace(kept, data=_moved(kept.data, data))
+    kept = replace(kept, data=_moved(kept.data, data, low))
     carry_out(override(kept, *settings), out, resume=True)
     conclude(out)
 
 
-def _moved(data: "Data", folders: list[Path]) -> "Data":
+def _moved(data: "Data", folders: list[Path], low: list[Path]) -> "Data":
     """The same pictures, in folders that are somewhere else now; what was left out there is left out here."""
     from dataclasses import replace
 
-    places = dict(zip(data.folders, folders, strict=False))
+    from pixmend.errors import PixmendError
+
+    for option, given, had in (("--data", folders, data.folders), ("--low", low, data.low)):
+        if given and len(given) != len(had):
+            raise PixmendError(f"{option}: the run has {len(had)} folders ({', '.join(had)}), got {len(given)}")
+    lows = tuple(str(folder) for folder in low) or data.low
+    if not folders:
+        return replace(data, low=lows)
+    places = dict(zip(data.folders, folders, strict=True))
     without = tuple(
         str(places[folder] / Path(name).relative_to(folder))
         for name in data.without
         for folder in places
         if Path(name).is_relative_to(folder)
     )
-    return replace(data, folders=tuple(str(folder) for folder in folders), without=without)
+    return replace(data, folders=tuple(str(folder) for folder in folders), low=lows, without=without)
 
 
 def _kept(out: Path) -> "Run":
@@ -113,4 +123,5 @@ def _kept(out: Path) -> "Run":
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, PixmendError):
             raise
-        raise PixmendError(f"{file}: not a run to resume ({error})") from error
+        why = "it is damaged" if file.is_file() else "there is no such file"
+        raise PixmendError(f"{file}: not a run to resume: {why}") from error

@@ -60,6 +60,8 @@ def finetune(
     for line in planned.describe():
         spoken.print(printable(line))
     planned = replace(planned, run=override(planned.run, *settings))
+    if settings:
+        spoken.print(printable(f"changed after that: {', '.join(settings)}"))
     folder = out or Path("runs") / planned.run.name
     with _scoring() as watch:
         report = begin(planned, folder, watch=watch)
@@ -70,10 +72,11 @@ def finetune(
 
 def conclude(out: Path, *, as_json: bool = False) -> None:
     """Of a finished fine-tuning print what it has brought; of another run nothing, nor in a second process."""
-    from pixmend.train.finetune import finish
+    from pixmend.train.finetune import finish, is_finetuning
 
-    if os.environ.get("RANK", "0") != "0":
+    if os.environ.get("RANK", "0") != "0" or not is_finetuning(out):
         return
+    console().print("scoring what has become of the pictures held out")
     with _scoring() as watch:
         outcome = finish(out, watch=watch)
     if outcome is None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pixmend.data.check.pairing import list_pictures, pair
 from pixmend.data.crops import Place, Small, alike, enlarged, place, turned
-from pixmend.data.folders import Folders, Progress, check_size, content_of, header_size, tell
+from pixmend.data.folders import Folders, Progress, check_size, content_of, header_size, left_out_of, tell
 from pixmend.errors import PixmendError
 from pixmend.image.window import Box, read_window
 from pixmend.seeding import Key
@@ -35,7 +35,8 @@ class AlignedPairs:
     and listed.
 
     Raises:
-        PixmendError: a folder that is not there or holds no pictures, or no usable pair.
+        PixmendError: a folder that is not there or holds no pictures, one of ``without`` is not there, or no usable
+            pair.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class AlignedPairs:
         if own := [folder for folder in low if Path(folder).resolve() == Path(high).resolve()]:
             raise PixmendError(f"{own[0]}: is given as the folder of low pictures and of high ones: name two folders")
         truth = list_pictures(Path(high))
-        left_out = {Path(path) for path in without}
+        left_out = left_out_of(truth.pictures, without)
         pairings = [pair(truth, list_pictures(Path(folder))) for folder in low]
         for done, path in enumerate(truth.pictures, 1):
             if path in left_out:

@@ -127,19 +127,33 @@ def pictures_in(folders: Folders, *, without: Folders = ()) -> list[Path]:
     """Sorted; hidden files left out, and those of ``without``, files as they are found under the folders.
 
     Raises:
-        PixmendError: no folders, or one that is not there.
+        PixmendError: no folders, or one that is not there; one of ``without`` is not there.
     """
-    folders = check_folders(folders)
-    left_out = {Path(path) for path in without}
-    named = ((path, path.relative_to(folder)) for folder in folders for path in folder.rglob("*"))
-    return sorted(
+    named = ((path, path.relative_to(folder)) for folder in check_folders(folders) for path in folder.rglob("*"))
+    found = sorted(
         path
         for path, name in named
         if path.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in name.parts)
-        and path not in left_out
         and not path.is_dir()
     )
+    left_out = left_out_of(found, without)
+    return [path for path in found if path not in left_out]
+
+
+def left_out_of(found: Sequence[Path], without: Folders) -> set[Path]:
+    """The pictures of ``without``. Under another name they would be trained on, so all of them must be there.
+
+    Raises:
+        PixmendError: one of them is not.
+    """
+    left_out = {Path(path) for path in without}
+    if gone := sorted(left_out.difference(found)):
+        raise PixmendError(
+            f"data.without: {gone[0]} is to be left out and not among the pictures: name their folders as before, in "
+            "the same order"
+        )
+    return left_out
 
 
 def check_folders(folders: Folders) -> list[Path]:
@@ -155,6 +169,20 @@ def check_folders(folders: Folders) -> list[Path]:
         if not folder.is_dir():
             raise PixmendError(f"{folder}: not a folder; training takes folders of pictures")
     return found
+
+
+def check_apart(out: Path, folders: Folders) -> None:
+    """Refuse a folder for results under one of pictures, which is searched again and would give them as pictures.
+
+    Raises:
+        PixmendError: as said.
+    """
+    for folder in folders:
+        if out.resolve().is_relative_to(Path(folder).resolve()):
+            raise PixmendError(
+                f"{out}: lies in {folder}, and the pictures that a run leaves there would be trained on: choose a "
+                "folder outside"
+            )
 
 
 def crop_of(content: bytes, name: str, side: int, *, key: Key, small: Small) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pixmend.data.folders import check_apart
 from pixmend.evaluate import Benchmark
 from pixmend.files import not_writable
 from pixmend.studies import pictures as choosing
@@ -40,9 +41,10 @@ def plan_study(
     Without ``score``, folders of benchmarks, every fifth picture of ``data`` is held out and scored.
 
     Raises:
-        PixmendError: too few pictures, too small a budget, a folder with another study in it.
+        PixmendError: too few pictures, too small a budget, a folder with another study in it or among the pictures.
     """
     out = Path(out)
+    check_apart(out, data)
     asked = Plan(
         study=study.name,
         data=tuple(map(str, data)),

@@ -122,7 +122,7 @@ class Everything:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LowRank:
-    """Train, of every matrix and kernel W, the factors of a small change B A of this rank (LoRA, 2106.09685).
+    """Train the factors of a change B A of this rank for every linear layer and convolution W (LoRA, 2106.09685).
 
     What is saved for use has the change added to W, and so the names and sizes of any other weights of the network.
     """
@@ -148,7 +148,11 @@ Trained = Everything | LowRank | Last
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Engine:
-    """How a step is carried out, not what it computes, which stays the same but for rounding."""
+    """How a step is carried out, not what it computes, which stays the same but for rounding.
+
+    Except of RCDNet, which has batch normalisation: parts of a batch are normalised each by itself, and a block that is
+    computed again moves its running statistics again.
+    """
 
     accumulate: int = 1
     """Parts in which every process works through its share of a batch: less memory."""

@@ -99,7 +99,10 @@ class Diary:
                 tracker.close()
         if skipped:
             with lenient():
-                files.replace(self.out / SKIPPED, "".join(f"{name}: {why}\n" for name, why in skipped.items()))
+                files.replace(
+                    self.out / SKIPPED,
+                    "".join(f"{why if name in why else f'{name}: {why}'}\n" for name, why in skipped.items()),
+                )
             logger.warning("%d pictures could not be used: %s", len(skipped), self.out / SKIPPED)
 
     def draw(self) -> None:

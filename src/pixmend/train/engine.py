@@ -19,6 +19,7 @@ from pixmend.models.base import blocks_of
 from pixmend.models.rcdnet import RCDNetConfig
 from pixmend.train.config import Run
 from pixmend.train.objectives import Loss
+from pixmend.train.trackers import check_trackers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -46,9 +47,19 @@ def accelerator_of(run: Run) -> "Accelerator":
     for batch in (run.data.batch, *(stage.batch for stage in run.data.stages)):
         if batch % accelerator.num_processes:
             raise PixmendError(f"data.batch: {batch} samples cannot be shared equally by {accelerator.num_processes}")
+    check_trackers(run)
     if run.engine.shard and accelerator.num_processes == 1:
         raise PixmendError("engine.shard: there is one process, nothing to spread over: start it with torchrun")
     return accelerator
+
+
+def anywhere(asked: bool, accelerator: "Accelerator") -> bool:
+    """Whether any of the processes was asked to stop, which all of them then do after the same step."""
+    if accelerator.num_processes == 1:
+        return asked
+    count = accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), reduction="sum")
+    assert isinstance(count, Tensor)
+    return count.item() > 0
 
 
 def precision(run: Run, device: torch.device) -> torch.autocast:

@@ -1,5 +1,6 @@
 """Whether a run fits into the memory, before it starts, and what makes it fit."""
 
+import logging
 import math
 import os
 import sys
@@ -16,6 +17,8 @@ from pixmend.errors import PixmendError
 from pixmend.infer.device import find_device
 from pixmend.train.config import Run
 from pixmend.train.memory import peak, resident
+
+logger = logging.getLogger(__name__)
 
 _NEAR = 0.9
 """Of the most pixels in a step: stages with fewer are not estimated, since what is kept grows with the pixels."""
@@ -39,10 +42,11 @@ class Remedy(NamedTuple):
     same: bool
 
 
-def check_fits(run: Run) -> Need:
+def check_fits(run: Run) -> Need | None:
     """Refuse a run of which some stage needs more memory than is free where it would run.
 
     Takes a few seconds; called before anything is allocated. Of several processes each is to find its own part free.
+    None where this torch cannot compute it: tensors without values are not among its public interfaces.
 
     Raises:
         PixmendError: with the stage, what it needs, what is free, and the first of the settings that make it fit.
@@ -50,11 +54,17 @@ def check_fits(run: Run) -> Need:
     if run.data.folders:
         check_folders((*run.data.folders, *run.data.low))  # which takes no time, where the rest takes seconds
     device, processes = find_device("auto"), int(os.environ.get("WORLD_SIZE", "1"))
-    need, room = largest(run, device=device, processes=processes), free(device)
+    try:
+        need, room = largest(run, device=device, processes=processes), free(device)
+    except PixmendError:
+        raise
+    except Exception as error:
+        logger.warning("the memory of a step could not be computed with torch %s: %s", torch.__version__, error)
+        return None
     if need.bytes <= room:
         return need
     found = remedy(run, need, room=room, device=device, processes=processes)
-    told = "no setting makes it fit: take a smaller network"
+    told = "take smaller crops (data.patch), fewer samples (data.batch) or a smaller network"
     if found:
         settings = " ".join(f"--set {setting}" for setting in found.settings)
         told = f"{settings} takes {_gigabytes(found.bytes)}" + ("" if found.same else ", and changes the training")

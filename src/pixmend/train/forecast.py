@@ -39,7 +39,7 @@ class Forecast:
     """Of all the run's steps at this speed, without the decoding of pictures before it."""
     memory: int
     """Largest use in bytes: of the process on the CPU, of the device otherwise."""
-    largest: Need
+    largest: Need | None
     """Estimate of the stage that needs most, which may be a later one."""
     free_memory: int
     disk: int
@@ -48,12 +48,15 @@ class Forecast:
 
     def describe(self) -> str:
         """For people, in one line."""
-        when = f" from step {self.largest.start:,} on" if self.largest.start else ""
+        step = ""
+        if self.largest:
+            when = f" from step {self.largest.start:,} on" if self.largest.start else ""
+            step = f", about {self.largest.bytes / 1e9:.2g} for a step{when}"
         return (
             f"{self.parameters:,} parameters; {self.seconds_per_step:.2g} s per step, {self.samples_per_second:.3g} "
-            f"samples/s: {_duration(self.hours)}; {self.memory / 1e9:.2g} GB of memory so far, about "
-            f"{self.largest.bytes / 1e9:.2g} for a step{when} ({self.free_memory / 1e9:.2g} free); "
-            f"{self.disk / 1e9:.2g} GB on disk ({self.free_disk / 1e9:.2g} free)"
+            f"samples/s: {_duration(self.hours)}; {self.memory / 1e9:.2g} GB of memory so far{step} "
+            f"({self.free_memory / 1e9:.2g} free); "
+            f"{_size(self.disk)} on disk ({_size(self.free_disk)} free)"
         )
 
 
@@ -151,4 +154,10 @@ def _too_large(run: Run) -> str:
 def _duration(hours: float) -> str:
     if hours >= 48:
         return f"{hours / 24:.1f} days"
-    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{hours * 60:.0f} minutes" if hours * 60 >= 2 else f"{hours * 3600:.0f} seconds"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2g} GB" if count >= 1e8 else f"{count / 1e6:.2g} MB"

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixmend.data import Batch, Pair
+from pixmend.data.folders import check_apart
 from pixmend.data.workers import telling_of_workers
 from pixmend.models import build
 from pixmend.seeding import generator
 from pixmend.train.batches import RunBatches
 from pixmend.train.config import AdamW, Run
 from pixmend.train.diary import Diary
-from pixmend.train.engine import accelerator_of, engage, joined, parts_of, precision, whole
+from pixmend.train.engine import accelerator_of, anywhere, engage, joined, parts_of, precision, whole
 from pixmend.train.failure import stop_not_finite
 from pixmend.train.interrupt import Interrupt
 from pixmend.train.mixup import mixed
@@ -62,6 +63,7 @@ def fit(
     """
     out = Path(out)
     check_folder(out, resume=resume)
+    check_apart(out, (*run.data.folders, *run.data.low))
     accelerator = accelerator_of(run)
     device, main = accelerator.device, accelerator.is_main_process
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -88,7 +90,7 @@ def fit(
                 batch = _to(mixed(batch, run.mixup, key=(run.seed, step)), device)
                 terms, norm = _step(run, step, batch, objective, optimizer, accelerator, out, batches)
                 average.update_parameters(network)
-                done, stopping = step + 1, interrupt.asked
+                done, stopping = step + 1, anywhere(interrupt.asked, accelerator)
                 last = stopping or done == run.steps
                 show = done % run.every.preview == 0 or done == run.steps
                 score = bool(run.validation) and (done % run.every.score == 0 or done == run.steps)
@@ -96,13 +98,13 @@ def fit(
                     diary.note(done, terms, norm=norm, rate=optimizer.param_groups[0]["lr"], last=last)
                 if done % run.every.save == 0 or last:
                     state.save(out, run, step=done)
-                if main and (done % run.every.save == 0 or last):
-                    diary.draw()
                 averaged = state.averaged(run) if show or score else network
                 if main and show:
                     diary.preview(done, averaged)
                 if main and score:
                     diary.scored(done, validator.score(done, averaged))
+                if main and (done % run.every.save == 0 or last):
+                    diary.draw()
                 watch(Progress(done, run.steps, diary.loss, run.data.at(step)[1] * len(batch)))
                 if stopping:
                     raise KeyboardInterrupt(f"stopped and saved after step {done} of {run.steps}")
@@ -120,12 +122,12 @@ def _step(
     batches: RunBatches,
 ) -> tuple[dict[str, Tensor], float]:
     """One update; returns the terms of the loss and the norm of the gradient before it was clipped."""
-    # Drop path draws from the global stream: tie it to the step, as everything else is.
-    torch.manual_seed(generator((run.seed, step)).initial_seed())
     for group in optimizer.param_groups:
         group["lr"] = run.optim.lr * run.schedule(step, run.steps)
 
     def backward() -> dict[str, Tensor]:
+        # Drop path draws from the global stream: tie it to the step, as everything else is.
+        torch.manual_seed(generator((run.seed, step)).initial_seed())
         terms: dict[str, Tensor] = {}
         parts = list(parts_of(batch, run.engine.accumulate))
         for place, (part, share) in enumerate(parts, 1):
@@ -136,7 +138,7 @@ def _step(
                 accelerator.backward(share * torch.stack(list(found.values())).sum())
             for name, term in found.items():
                 terms[name] = terms.get(name, 0) + share * term.detach()
-        return terms
+        return {name: _mean(term, accelerator) for name, term in terms.items()}
 
     terms = backward()
     norm = accelerator.clip_grad_norm_(objective.parameters(), math.inf if run.clip is None else run.clip)
@@ -147,7 +149,7 @@ def _step(
         stop_not_finite(backward(), objective, batch, done=step + 1, out=out, batches=batches)
     optimizer.step()
     optimizer.zero_grad()
-    return {name: _mean(term, accelerator) for name, term in terms.items()}, float(norm)
+    return terms, float(norm)
 
 
 def _mean(term: Tensor, accelerator: "Accelerator") -> Tensor:

@@ -14,7 +14,7 @@ from pixmend.config import to_plain
 from pixmend.errors import PixmendError
 from pixmend.files import not_writable
 from pixmend.models import build
-from pixmend.train.config import Run
+from pixmend.train.config import AdamW, Run
 from pixmend.train.engine import spread, whole
 from pixmend.train.trained import plain_weights
 from pixmend.weights import write_weights
@@ -99,10 +99,14 @@ class State:
             if type(step) is not int or step < 0:
                 raise ValueError(f"its step is {step!r}")
         except (RuntimeError, LookupError, ValueError, TypeError) as error:
-            told = " ".join(str(error).split())[:200]
-            raise PixmendError(f"{out / STATE}: not the state of this run: {told}") from error
+            told = " ".join(str(error).split())[:120]
+            raise PixmendError(
+                f"{out / STATE}: not the state of this run, whose network and what is trained of it cannot change: {told}"
+            ) from error
         for group in self.optimizer.param_groups:
             group["betas"] = run.optim.betas
+            if isinstance(run.optim, AdamW):
+                group["weight_decay"] = run.optim.weight_decay
         if step > run.steps:
             raise PixmendError(f"{out}: has {step} steps behind it already, more than the {run.steps} asked for")
         return step

@@ -1,6 +1,7 @@
 """What a run shows beside its own files: TensorBoard, and Weights & Biases where somebody has an account."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ TENSORBOARD = "tensorboard"
 
 
 class Tracker(Protocol):
-    """Takes numbers and pictures of finished steps; a step that is told again replaces what was said of it."""
+    """Takes numbers and pictures of finished steps."""
 
     def numbers(self, step: int, values: Mapping[str, float]) -> None: ...
 
@@ -25,20 +26,21 @@ class Tracker(Protocol):
     def close(self) -> None: ...
 
 
-def open_trackers(run: Run, out: Path, *, start: int) -> list[Tracker]:
-    """Those that the run names, to go on after step ``start``.
+def check_trackers(run: Run) -> None:
+    """Look for what the run names, before pictures are decoded.
 
     Raises:
         PixmendError: one of them is not installed.
     """
-    kinds = {"tensorboard": TensorBoard, "wandb": Wandb}
-    trackers = []
     for name in run.trackers:
-        try:
-            trackers.append(kinds[name](run, out, start=start))
-        except ImportError as error:
-            raise PixmendError(f"trackers: {name} is not installed: pip install {name}, or --set trackers=") from error
-    return trackers
+        if find_spec(name) is None:
+            raise PixmendError(f"trackers: {name} is not installed: pip install {name}, or --set trackers=")
+
+
+def open_trackers(run: Run, out: Path, *, start: int) -> list[Tracker]:
+    """Those that the run names, to go on after step ``start``; TensorBoard forgets what it was told of later ones."""
+    kinds = {"tensorboard": TensorBoard, "wandb": Wandb}
+    return [kinds[name](run, out, start=start) for name in run.trackers]
 
 
 class TensorBoard:

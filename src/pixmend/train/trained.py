@@ -29,9 +29,10 @@ class LowRankChange(nn.Module):
 
 
 def restrict(network: Network, trained: Trained) -> None:
-    """Freeze, in place, what is not trained, and put a ``LowRankChange`` on every matrix and kernel if that is asked.
+    """Freeze, in place, what is not trained, and put a ``LowRankChange`` on linear layers and convolutions if asked.
 
-    Depth-wise kernels are left as they are: they are of low rank already.
+    Depth-wise kernels are left as they are: they are of low rank already. The running statistics of RCDNet's batch
+    normalisation move in what is frozen, too.
 
     Raises:
         PixmendError: more last blocks than the network has.
@@ -39,9 +40,9 @@ def restrict(network: Network, trained: Trained) -> None:
     if isinstance(trained, LowRank):
         network.requires_grad_(False)
         for module in list(network.modules()):
-            if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1):
-                change = LowRankChange(module.weight, trained.rank)
-                parametrize.register_parametrization(module, "weight", change)
+            for name in _matrices(module):
+                change = LowRankChange(getattr(module, name), trained.rank)
+                parametrize.register_parametrization(module, name, change)
     if isinstance(trained, Last):
         blocks = blocks_of(network)
         if trained.blocks > len(blocks):
@@ -55,9 +56,17 @@ def restrict(network: Network, trained: Trained) -> None:
 def plain_weights(network: nn.Module) -> dict[str, Tensor]:
     """The state of a network under its own names, with changes of low rank added to what they change."""
     state = network.state_dict()
-    for name, module in network.named_modules():
-        if parametrize.is_parametrized(module, "weight"):
-            prefix = f"{name}.parametrizations.weight."
-            state = {key: tensor for key, tensor in state.items() if not key.startswith(prefix)}
-            state[f"{name}.weight"] = module.weight.detach()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    for path, module in network.named_modules():
+        for name in _matrices(module):
+            if parametrize.is_parametrized(module, name):
+                prefix = f"{path}.parametrizations.{name}."
+                state = {key: tensor for key, tensor in state.items() if not key.startswith(prefix)}
+                state[f"{path}.{name}"] = getattr(module, name).detach()
     return state
+
+
+def _matrices(module: nn.Module) -> tuple[str, ...]:
+    """Names of what a module multiplies with: its weight, or the queries', keys' and values' of IPT."""
+    if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1):
+        return ("weight",)
+    return ("in_proj_weight",) if hasattr(module, "in_proj_weight") else ()

@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 import threading
+import warnings
 import zipfile
 from argparse import Namespace
 from pathlib import Path
@@ -139,7 +140,8 @@ def _unpickled(source: Path | bytes) -> Any:
 
 def _read_pickled(source: Path | bytes, where: str) -> Checkpoint:
     try:
-        with _ALLOWING, torch.serialization.safe_globals(HARMLESS):
+        with _ALLOWING, torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, which asks strangers to report files of a newer protocol
             found = _unpickled(source)
     except pickle.UnpicklingError as error:
         code = _GLOBAL.search(str(error))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixmend import files, weights
+from pixmend.data.folders import check_apart
 from pixmend.errors import PixmendError
 from pixmend.evaluate import Comparison, Journal, Measurement, Record, Report, find
 from pixmend.train import state
@@ -26,13 +27,17 @@ def begin(plan: Plan, out: str | Path, *, watch: Watch = lambda done, total: Non
     """Write the held-out pictures into the run's folder, and score the weights on them as they are.
 
     Raises:
-        PixmendError: the folder holds a run already, or cannot be written; a held-out picture is damaged.
+        PixmendError: the folder holds a run already or somebody's held_out, lies among the pictures, or cannot be
+            written; a held-out picture is damaged.
     """
-    out, origin = Path(out), plan.origin
+    out, origin, data = Path(out), plan.origin, plan.run.data
     state.check_folder(out, resume=False)
+    check_apart(out, (*data.folders, *data.low))
+    if (out / held_out.FOLDER).exists() and not is_finetuning(out):
+        raise PixmendError(f"{out / held_out.FOLDER}: is not of a fine-tuning, and would be replaced: choose a folder")
     state.begin(out, plan.run)
-    benchmark = held_out.write(plan.held, out / held_out.FOLDER, task=origin.task, side=plan.side)
     files.replace(out / NOTE, json.dumps({"from": origin.source, "task": origin.task.name}, indent=2) + "\n")
+    benchmark = held_out.write(plan.held, out / held_out.FOLDER, task=origin.task, side=plan.side)
     return _before(judge.before_of(origin, benchmark), out, watch)
 
 

@@ -56,7 +56,7 @@ def origin_of(source: str, *, task: str | None) -> Origin:
         with torch.device("meta"):
             network = build(config)
     except PixmendError as error:
-        raise PixmendError(f"--task {wanted.name}: a {family} of this kind cannot learn it: {error}") from error
+        raise PixmendError(f"--task {wanted.name}: {family} of this kind cannot learn it: {error}") from error
     does_it = _does(opened, wanted)
     own = {} if does_it else network.state_dict()
     found = opened.tensors
