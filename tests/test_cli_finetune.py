@@ -45,7 +45,8 @@ def test_what_is_done_and_why_is_told_before_and_the_verdict_after(folder, weigh
     told = printed.err.splitlines()
     assert told[0].startswith("SwinIR, sr_x2, 0.2 M parameters: all of it is trained on 8 crops of 16: ")
     assert told[1].startswith("2 of 4 pictures are held out")
-    assert told[2].startswith("before: ")
+    assert told[2].startswith("changed after that: ")
+    assert told[3].startswith("before: ")
     assert "fine-tuned" in printed.out and "mean" in printed.out
     assert "not told apart: " in printed.out and "before_after.png" in printed.out
 

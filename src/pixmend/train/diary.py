@@ -98,11 +98,9 @@ class Diary:
             with lenient():
                 tracker.close()
         if skipped:
+            lines = (why if name in why else f"{name}: {why}" for name, why in skipped.items())
             with lenient():
-                files.replace(
-                    self.out / SKIPPED,
-                    "".join(f"{why if name in why else f'{name}: {why}'}\n" for name, why in skipped.items()),
-                )
+                files.replace(self.out / SKIPPED, "".join(f"{line}\n" for line in lines))
             logger.warning("%d pictures could not be used: %s", len(skipped), self.out / SKIPPED)
 
     def draw(self) -> None:

@@ -101,7 +101,7 @@ class State:
         except (RuntimeError, LookupError, ValueError, TypeError) as error:
             told = " ".join(str(error).split())[:120]
             raise PixmendError(
-                f"{out / STATE}: not the state of this run, whose network and what is trained of it cannot change: {told}"
+                f"{out / STATE}: not the state of this run, whose network and trained part cannot change: {told}"
             ) from error
         for group in self.optimizer.param_groups:
             group["betas"] = run.optim.betas
