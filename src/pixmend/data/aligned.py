@@ -12,7 +12,8 @@ from torch import Tensor
 
 from pixmend.data.check.pairing import list_pictures, pair
 from pixmend.data.crops import Place, Small, alike, enlarged, place, turned
-from pixmend.data.folders import Folders, Progress, check_size, content_of, header_size, left_out_of, tell
+from pixmend.data.folders import Progress, check_size, content_of, header_size, tell
+from pixmend.data.places import Folders, left_out_of
 from pixmend.errors import PixmendError
 from pixmend.image.window import Box, read_window
 from pixmend.seeding import Key

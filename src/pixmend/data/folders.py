@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pixmend.data.crops import Place, Small, crop, enlarged, place, turned
+from pixmend.data.places import Folders, check_folders, left_out_of
 from pixmend.errors import PixmendError
 from pixmend.image import SUFFIXES
 from pixmend.image.window import Box, read_window, stored_size
@@ -17,7 +18,6 @@ from pixmend.seeding import Key
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-Folders = Sequence[str | Path]
 
 TOO_SMALL = "a crop needs"
 """What is said of a picture that is."""
@@ -139,50 +139,6 @@ def pictures_in(folders: Folders, *, without: Folders = ()) -> list[Path]:
     )
     left_out = left_out_of(found, without)
     return [path for path in found if path not in left_out]
-
-
-def left_out_of(found: Sequence[Path], without: Folders) -> set[Path]:
-    """The pictures of ``without``. Under another name they would be trained on, so all of them must be there.
-
-    Raises:
-        PixmendError: one of them is not.
-    """
-    left_out = {Path(path) for path in without}
-    if gone := sorted(left_out.difference(found)):
-        raise PixmendError(
-            f"data.without: {gone[0]} is to be left out and not among the pictures: name their folders as before, in "
-            "the same order"
-        )
-    return left_out
-
-
-def check_folders(folders: Folders) -> list[Path]:
-    """Those that are named, of which there must be one.
-
-    Raises:
-        PixmendError: no folders, or one that is not there.
-    """
-    found = [Path(folder) for folder in folders]
-    if not found:
-        raise PixmendError("data.folders: training needs a folder of pictures")
-    for folder in found:
-        if not folder.is_dir():
-            raise PixmendError(f"{folder}: not a folder; training takes folders of pictures")
-    return found
-
-
-def check_apart(out: Path, folders: Folders) -> None:
-    """Refuse a folder for results under one of pictures, which is searched again and would give them as pictures.
-
-    Raises:
-        PixmendError: as said.
-    """
-    for folder in folders:
-        if out.resolve().is_relative_to(Path(folder).resolve()):
-            raise PixmendError(
-                f"{out}: lies in {folder}, and the pictures that a run leaves there would be trained on: choose a "
-                "folder outside"
-            )
 
 
 def crop_of(content: bytes, name: str, side: int, *, key: Key, small: Small) -> Tensor:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from pixmend.data.crops import Small
-from pixmend.data.folders import Files, Folders, Pictures, Progress, memory
+from pixmend.data.folders import Files, Pictures, Progress, memory
+from pixmend.data.places import Folders
 from pixmend.data.shard_index import is_packed
 from pixmend.data.shards import Shards
 from pixmend.errors import PixmendError

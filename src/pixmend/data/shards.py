@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from pixmend.data.crops import Small
-from pixmend.data.folders import Folders, check_size, crop_of, nothing_usable, tell
+from pixmend.data.folders import check_size, crop_of, nothing_usable, tell
+from pixmend.data.places import Folders
 from pixmend.data.shard_index import Index, check_length, read_index, read_members
 from pixmend.errors import PixmendError
 from pixmend.seeding import Key

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pixmend.data.folders import check_apart
+from pixmend.data.places import check_apart
 from pixmend.evaluate import Benchmark
 from pixmend.files import not_writable
 from pixmend.studies import pictures as choosing

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 
 from pixmend.config import override
-from pixmend.data.folders import check_folders, memory
+from pixmend.data.folders import memory
+from pixmend.data.places import check_folders
 from pixmend.errors import PixmendError
 from pixmend.infer.device import find_device
 from pixmend.train.config import Run

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixmend.data import Batch, Pair
-from pixmend.data.folders import check_apart
+from pixmend.data.places import check_apart
 from pixmend.data.workers import telling_of_workers
 from pixmend.models import build
 from pixmend.seeding import generator

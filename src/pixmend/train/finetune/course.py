@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixmend import files, weights
-from pixmend.data.folders import check_apart
+from pixmend.data.places import check_apart
 from pixmend.errors import PixmendError
 from pixmend.evaluate import Comparison, Journal, Measurement, Record, Report, find
 from pixmend.train import state
