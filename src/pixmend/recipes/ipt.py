@@ -23,8 +23,6 @@ from pixmend.train import (
 TASKS = ("sr_x2", "sr_x3", "sr_x4", "dn_g30", "dn_g50", "dr_L")
 EPOCH = 1_281_167 // 256
 """Steps of 256 crops in which every picture of ImageNet is seen about once."""
-WEIGHT = 0.1 / 255
-"""Of the contrastive loss. The paper's 0.1 stands beside an L1 of pictures in [0, 255]; here they are in [0, 1]."""
 
 _EVERY = Every(log=100, preview=5000, save=5000)
 
@@ -56,7 +54,7 @@ def pretrain() -> Run:
         name="ipt.pretrain",
         model=replace(VARIANTS["ipt"], tasks=TASKS),
         data=Data(patch=48, batch=256, every_task=False, small="stretch", clip=True),
-        objective=Contrastive(weight=WEIGHT),
+        objective=Contrastive(),
         optim=Adam(lr=5e-5, betas=(0.9, 0.999)),
         schedule=Milestones(at=(200,), of=300, factor=0.4),
         steps=300 * EPOCH,
@@ -74,8 +72,7 @@ def pretrain_supervised() -> Run:
 
     Paper and code disagree as said at ``ipt.pretrain``; of the loss this follows the code, of the rest the paper.
     """
-    loss = SupervisedContrastive(weight=WEIGHT, temperature=0.07)
-    return replace(pretrain(), name="ipt.pretrain_supervised", objective=loss)
+    return replace(pretrain(), name="ipt.pretrain_supervised", objective=SupervisedContrastive())
 
 
 def pretrain_plain() -> Run:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from pixmend.data.places import check_apart
 from pixmend.errors import PixmendError
 from pixmend.infer.device import find_device, is_out_of_memory
 from pixmend.models import build
@@ -76,6 +77,7 @@ def forecast(
         PixmendError: as ``fit``; it does not fit into the memory, or into the disk of ``out``.
     """
     check_folder(Path(out), resume=False)
+    check_apart(Path(out), (*run.data.folders, *run.data.low))  # which names this folder and not the one beside it
     need, free_memory = check_fits(run), free(find_device("auto"))
     place = next(parent for parent in (Path(out).resolve(), *Path(out).resolve().parents) if parent.is_dir())
     every = Every(log=STEPS, preview=STEPS, save=STEPS)
