@@ -17,12 +17,13 @@ _HOME = {
     "read_image": "pixmend.image",
     "write_image": "pixmend.image",
 }
-_ROOMS = ("data", "degrade", "evaluate", "metrics", "models", "recipes", "train", "weights")
+_ROOMS = ("analyze", "data", "degrade", "evaluate", "metrics", "models", "recipes", "train", "weights")
 
 __all__ = [
     "Pipeline",
     "PixmendError",
     "__version__",
+    "analyze",
     "create",
     "data",
     "degrade",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from pixmend import data, degrade, evaluate, metrics, models, recipes, train, weights
+    from pixmend import analyze, data, degrade, evaluate, metrics, models, recipes, train, weights
     from pixmend.config import override
     from pixmend.errors import PixmendError
     from pixmend.image import read_image, write_image

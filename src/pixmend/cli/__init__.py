@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from pixmend.cli import data, degrade, evaluate, models, restore, study, train
+from pixmend.cli import analyze, data, degrade, evaluate, models, restore, study, train
 from pixmend.errors import PixmendError
 
 _INTERRUPTED = 130
@@ -25,6 +25,7 @@ app.command("degrade")(degrade.degrade)
 app.command("study")(study.study)
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(analyze.app, name="analyze")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 

@@ -123,6 +123,7 @@ class EDT(MultiTask):
 class Branch(Restorer):
     """EDT for one task: shares every parameter with the network it was selected from."""
 
+    BLOCKS = EDT.BLOCKS
     mean = DIV2K
 
     def __init__(self, edt: EDT, task: str) -> None:

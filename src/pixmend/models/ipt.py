@@ -101,6 +101,7 @@ class IPT(MultiTask):
 class Branch(Restorer):
     """IPT for one task: shares every parameter with the network it was selected from."""
 
+    BLOCKS = IPT.BLOCKS
     value_range = 255.0
     mean = DIV2K
 

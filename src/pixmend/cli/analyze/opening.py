@@ -1,0 +1,163 @@
+"""What every analysis begins with: networks by name, a picture of a size that can be asked, a place for the figure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pixmend.models import Network
+    from pixmend.models.base import Restorer
+
+_NAMED = re.compile(r"(?P<model>.+):(?P<task>[a-z][A-Za-z0-9_]{0,31})", re.ASCII)
+
+MODELS_HELP = (
+    "`default`, weights by name or file, `bicubic`, a size such as `hat_s` (untrained); `NAME:sr_x4` is a task."
+)
+CHAIN_HELP = "PICTURE is a clean one: spoil it like this first, as in `pixmend degrade`: `bicubic(scale=4)`."
+CROP_HELP = "Only this part of what the network sees, in pixels."
+CROP_METAVAR = "TOP,LEFT,HEIGHT,WIDTH"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A network to be asked, and what it is called in tables and figures."""
+
+    name: str
+    network: "Restorer"
+
+
+def open_networks(models: Sequence[str], *, task: str | None = None) -> list[Asked]:
+    """The networks, on the CPU. Each may name its own task behind a colon; ``task`` is that of the others.
+
+    A network with several tasks and none named enlarges twice if it can. ``bicubic`` enlarges like the others. A size
+    without weights (``swinir_light``) gets random ones, the same every time, and its name says so.
+
+    Raises:
+        PixmendError: no such network, a task that it does not have or that is not told, or one given twice.
+    """
+    from pixmend.errors import PixmendError
+
+    found: dict[str, Asked] = {}
+    for text in sorted(models, key=lambda text: text == "bicubic"):  # which needs the scale of the others
+        asked = _open(text, task=task, others=list(found.values()))
+        if asked.name in [other.name for other in found.values()]:
+            raise PixmendError(f"{asked.name} is named twice")
+        found[text] = asked
+    return [found[text] for text in models]
+
+
+def _open(text: str, *, task: str | None, others: list[Asked]) -> Asked:
+    from pixmend import weights
+    from pixmend.cli.evaluate_plan import shown_name
+    from pixmend.errors import PixmendError
+    from pixmend.models import VARIANTS
+
+    match = None if Path(text).exists() else _NAMED.fullmatch(text)
+    name, task = (match["model"], match["task"]) if match else (text, task)
+    if name == "bicubic":
+        return Asked(name=name, network=_bicubic(task, others))
+    if name in VARIANTS:
+        network, shown = _untrained(name, task), f"{name} (untrained)"
+    else:
+        network, shown = weights.load(name), shown_name(name)
+    if len(network.tasks) > 1:
+        task = task or ("sr_x2" if "sr_x2" in network.tasks else None)
+    if len(network.tasks) > 1 or match:
+        shown = f"{shown}:{task}"
+    try:
+        return Asked(name=shown, network=network.select(task if len(network.tasks) > 1 or match else None))
+    except PixmendError as error:
+        raise PixmendError(f"{name}: {error}: give its task as in {name}:sr_x2") from error
+
+
+def _bicubic(task: str | None, others: list[Asked]) -> "Restorer":
+    """Enlargement by the scale of the task or, where none is named, of the first of the others."""
+    from pixmend.errors import PixmendError
+    from pixmend.evaluate.baseline import BicubicEnlarge
+    from pixmend.tasks import scale_of
+
+    if task is None and not others:
+        raise PixmendError("bicubic: by how much? give it as in bicubic:sr_x4")
+    return BicubicEnlarge(scale_of(task) if task else others[0].network.scale)
+
+
+def _untrained(name: str, task: str | None) -> "Network":
+    """A size with random weights of seed 0, for this task; for several, or the one it has, if none is named."""
+    import torch
+
+    from pixmend.models import VARIANTS, create
+    from pixmend.tasks import scale_of
+
+    has = VARIANTS[name].__dataclass_fields__
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if task is None:
+            return create(name).eval()
+        if "tasks" in has:
+            return create(name, tasks=(task,)).eval()
+        scale = scale_of(task) if "scale" in has else None
+        plain = task == f"sr_x{scale}" or "task" not in has
+        return create(name, scale=scale, task=None if plain else task).eval()
+
+
+def open_picture(path: Path, *, takes: int, chain: str | None = None, crop: str | None = None) -> "Tensor":
+    """(C, H, W) with the channels a network takes: the picture, spoiled by ``chain``, of that the part ``crop``.
+
+    Grey becomes three equal channels, colours become BT.601 luma (full range) for a grey network.
+
+    Raises:
+        PixmendError: it cannot be read, spoiled or cut so; or the network takes two views.
+    """
+    from pixmend.degrade import parse_chain
+    from pixmend.errors import PixmendError
+    from pixmend.image import read_image
+
+    image = read_image(path)
+    if chain is not None:
+        image = parse_chain(chain)(image, seed=0)
+    if crop is not None:
+        top, left, height, width = _numbers(crop)
+        if top + height > image.shape[1] or left + width > image.shape[2]:
+            raise PixmendError(f"--crop {crop}: goes beyond the picture of {image.shape[2]} x {image.shape[1]}")
+        image = image[:, top : top + height, left : left + width]
+    if takes not in (1, 3):
+        raise PixmendError(f"networks of {takes} channels, which see two views, cannot be asked about one picture")
+    if image.shape[0] == takes:
+        return image
+    if takes == 3:
+        return image.expand(3, -1, -1).contiguous()
+    weights = image.new_tensor((0.299, 0.587, 0.114)).view(3, 1, 1)
+    return (image * weights).sum(0, keepdim=True)
+
+
+def _numbers(crop: str) -> tuple[int, int, int, int]:
+    from pixmend.errors import PixmendError
+
+    parts = crop.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts) or "0" in (parts[2], parts[3]):
+        raise PixmendError(f"--crop: expected {CROP_METAVAR} such as 0,0,64,64, got {crop!r}")
+    top, left, height, width = map(int, parts)
+    return top, left, height, width
+
+
+def figure_path(out: Path | None, *, stem: str, force: bool) -> Path:
+    """Where the figure goes: ``out``, else ``STEM.png`` here; nothing that is there is replaced without ``force``.
+
+    Raises:
+        PixmendError: no PNG, no such folder, or the figure or its arrays exist.
+    """
+    from pixmend.errors import PixmendError
+
+    path = out or Path(f"{stem}.png")
+    if path.suffix.lower() != ".png":
+        raise PixmendError(f"{path}: figures are PNG: give it a name that ends in .png")
+    if not path.parent.is_dir():
+        raise PixmendError(f"{path}: there is no folder {path.parent}: make it first")
+    for file in (path, path.with_suffix(".npz")):
+        if file.exists() and not force:
+            raise PixmendError(f"{file}: exists already: give --force to replace it, or another --out")
+    return path
