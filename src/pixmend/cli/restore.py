@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,6 +52,10 @@ def restore(
     compare: Annotated[bool, typer.Option("--compare", help="Also write a sheet of before and after.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist, never PICTURE.")] = False,
     tile: Annotated[int | None, typer.Option(min=1, help="Side of a tile; else as memory allows.")] = None,
+    overlap: Annotated[
+        str | None,
+        typer.Option(metavar="N|measured", help="Pixels that tiles overlap by, or as the picture needs; else 32."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
@@ -65,7 +69,9 @@ def restore(
     started = time.perf_counter()
     asked = _chain(task or [], scale=scale, denoise=denoise, derain=derain)
     notes = console.notes(quiet=quiet)
-    before, pipeline, tasks = _prepare(picture, asked, right=right, model=model, device=device, tile=tile)
+    before, pipeline, tasks = _prepare(
+        picture, asked, right=right, model=model, device=device, tile=tile, overlap=overlap
+    )
     pixels = before.pixels if right is None else _views(before, right, picture)
     plan = pipeline.plan(pixels)
     words = [_word(name) for name in tasks] or [f"restored_x{pipeline.scale}" if pipeline.scale > 1 else "restored"]
@@ -76,6 +82,8 @@ def restore(
         notes.print(f"nothing asked for: {_said(tasks, model)}")
     notes.print(str(plan))
     after = _work(pipeline, replace(before, pixels=pixels), model=model, notes=notes)
+    if overlap == "measured" and plan.tile_count > len(plan.steps):
+        notes.print(f"measured: {pipeline.plan(pixels)}")
     _write(target, sheet, before, after, title=", ".join(tasks) or f"by {Path(model).name}")
     if not quiet:
         _report(target, sheet, size=plan.output_size, seconds=time.perf_counter() - started)
@@ -117,7 +125,14 @@ def _default_name(picture: Path, words: list[str]) -> Path:
 
 
 def _prepare(
-    path: Path, asked: tuple[str, ...], *, right: Path | None, model: str, device: str, tile: int | None
+    path: Path,
+    asked: tuple[str, ...],
+    *,
+    right: Path | None,
+    model: str,
+    device: str,
+    tile: int | None,
+    overlap: str | None,
 ) -> tuple["Picture", "Pipeline", tuple[str, ...]]:
     """The picture read, the pipeline for it, and the names of its tasks, none where nobody knows the only one.
 
@@ -132,12 +147,24 @@ def _prepare(
     before = read_picture(path)
     network = pixmend.load(model)
     tasks = _tasks(network, asked, model)
-    pipeline = Pipeline(network, task=tasks or None, device=device, tile=tile)
+    pipeline = Pipeline(network, task=tasks or None, device=device, tile=tile, overlap=_overlap(overlap))
     views = pipeline.networks[0].in_channels // 3
     if (views == 2) != (right is not None):
         told = "takes two views: give the other one with --right" if right is None else "takes one view, no --right"
         raise PixmendError(f"the network of {model} {told}")
     return before, pipeline, tasks
+
+
+def _overlap(text: str | None) -> "int | Literal['measured'] | None":
+    from pixmend.errors import PixmendError
+
+    if text is None:
+        return None
+    if text == "measured":
+        return "measured"
+    if not text.isdecimal():
+        raise PixmendError(f"--overlap: expected pixels, 0 or more, or measured, got {text!r}")
+    return int(text)
 
 
 def _tasks(network: "Network", asked: tuple[str, ...], model: str) -> tuple[str, ...]:
