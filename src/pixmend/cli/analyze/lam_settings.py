@@ -1,0 +1,121 @@
+"""What ``pixmend analyze lam`` and ``di`` have in common: their settings, and the bar over their steps."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixmend.cli import console
+
+if TYPE_CHECKING:
+    from pixmend.models.base import Restorer
+
+
+class DetectorName(StrEnum):
+    """What is looked for in the window."""
+
+    gradient = "gradient"
+    edges = "edges"
+    gabor = "gabor"
+    intensity = "intensity"
+
+
+class PathName(StrEnum):
+    """From what to the picture."""
+
+    blur = "blur"
+    blurred = "blurred"
+    black = "black"
+
+
+DetectorOption = Annotated[
+    DetectorName,
+    typer.Option(
+        help="What is explained: "
+        "gradients as in the paper, edges (the same, untroubled by flat places), upright stripes, or brightness."
+    ),
+]
+PathOption = Annotated[
+    PathName, typer.Option(help="From the blurred picture by less and less blur, from it straight, or from black.")
+]
+StepsOption = Annotated[int, typer.Option(min=1, max=10_000, help="Steps of the path; each costs a gradient.")]
+SigmaOption = Annotated[
+    float | None,
+    typer.Option(min=0.01, max=100, help="Blur at the start of the path, in input pixels; 1.2 by itself."),
+]
+AroundOption = Annotated[
+    str,
+    typer.Option(metavar="PIXELS", help="Networks are given the input this far around the window; `all` of it."),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+def check_drawable(path: Path) -> None:
+    """Fail before minutes of work, not after.
+
+    Raises:
+        PixmendError: matplotlib is not installed, or the figure's folder cannot be written to.
+    """
+    from pixmend.analyze.record import new_figure
+
+    new_figure(1, 1)
+    console.make_folder(path.parent)
+
+
+def how_of(detector: DetectorName, path: PathName, *, steps: int, sigma: float | None) -> dict[str, Any]:
+    """The settings as ``local_attribution`` takes them."""
+    from pixmend.analyze.lam import DETECTORS, PATHS, Blur, Blurred
+
+    if sigma is not None and path is PathName.black:
+        raise typer.BadParameter("a path from black has no blur: leave it out", param_hint="--sigma")
+    way = PATHS[path]() if sigma is None else {PathName.blur: Blur, PathName.blurred: Blurred}[path](sigma=sigma)
+    return {"detector": DETECTORS[detector](), "path": way, "steps": steps}
+
+
+def said(detector: DetectorName, path: PathName, how: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as figures and JSON name them."""
+    sigma = getattr(how["path"], "sigma", None)
+    return {
+        "detector": str(detector),
+        "path": str(path) + (f", sigma {sigma:g}" if sigma else ""),
+        "steps": how["steps"],
+    }
+
+
+def margin_of(text: str) -> int | None:
+    """``--around`` as ``part_around`` takes it."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or len(text) > 6:
+        raise typer.BadParameter(f"expected pixels such as 64, or all, got {text!r}", param_hint="--around")
+    return int(text)
+
+
+def takes_of(networks: "Mapping[str, Restorer]") -> int:
+    """The channels that all of them take.
+
+    Raises:
+        PixmendError: one takes grey, another colours.
+    """
+    from pixmend.errors import PixmendError
+
+    takes = {name: network.in_channels for name, network in networks.items()}
+    if len(set(takes.values())) > 1:
+        listed = ", ".join(f"{name} {channels}" for name, channels in takes.items())
+        raise PixmendError(f"expected networks of equally many channels, got {listed}: ask them one by one")
+    return next(iter(takes.values()))
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the steps of all networks with the time left, if there is a terminal to show it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    notes = console.notes()
+    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
+        shown = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(shown, completed=done, total=total)
