@@ -3,7 +3,7 @@
 ``python benchmarks/reach.py PICTURE [NAME...]`` measures the bundled weights, or networks of these names with random
 weights, on the most textured part of a picture, and writes results/reach.json, or adds to it. Two tiles side by side,
 which overlap by 8, 16, 32 or 64 pixels where the network's grid lets them, are compared with the network on both at
-once: in linear ramps over the whole overlap, as pixmend blends, and over its inner half alone.
+once: in linear ramps over the inner half of the overlap, as pixmend blends, and over all of it.
 """
 
 import json
@@ -23,7 +23,7 @@ TRAINED, UNTRAINED = 128, 64
 
 
 def actual(network: Restorer, image: Tensor, *, tile: int, overlap: int) -> tuple[float, float]:
-    """The largest difference in levels: ramps over the overlap, and over its inner half."""
+    """The largest difference in levels: ramps over the inner half of the overlap, and over all of it."""
     scale, stride = network.scale, tile - overlap
     whole = network(image[None, :, :tile, : tile + stride])[0]
     left, right = (network(image[None, :, :tile, start : start + tile])[0] for start in (0, stride))
@@ -32,7 +32,7 @@ def actual(network: Restorer, image: Tensor, *, tile: int, overlap: int) -> tupl
     position = (torch.arange(overlap * scale) + 0.5) / (overlap * scale)
     apart = [
         max(float(part.abs().max()) for part in (a * (1 - share) + b * share - want, rest(left, right, whole, both)))
-        for share in (position, (2 * position - 0.5).clamp(0, 1))
+        for share in ((2 * position - 0.5).clamp(0, 1), position)
     ]
     return apart[0] * 255, apart[1] * 255
 
@@ -60,8 +60,8 @@ def measure(name: str, network: Restorer, image: Tensor, *, tile: int) -> dict[s
     }
     for overlap in (8, 16, 32, 64):
         if overlap % network.multiple == 0 and overlap <= tile // 2:
-            plain, inner = actual(network, around, tile=tile, overlap=overlap)
-            row["overlaps"][overlap] = [round(value, 3) for value in (reach.blended(overlap), plain, inner)]  # type: ignore[index]
+            inner, plain = actual(network, around, tile=tile, overlap=overlap)
+            row["overlaps"][overlap] = [round(value, 3) for value in (reach.blended(overlap), inner, plain)]  # type: ignore[index]
     print(name, flush=True)
     return row
 

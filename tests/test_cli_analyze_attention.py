@@ -8,11 +8,6 @@ import torch
 from PIL import Image
 
 from pixmend.cli import run
-from pixmend.cli.analyze import app
-from pixmend.cli.analyze.attention import attention
-
-if attention not in [command.callback for command in app.registered_commands]:
-    app.command("attention")(attention)
 
 
 @pytest.fixture
@@ -49,15 +44,15 @@ def refused(capsys, *arguments: str) -> str:
 def test_distances_of_two_networks_are_drawn_printed_and_kept(photo, tmp_path, capsys):
     assert run(["analyze", "attention", photo, "--model", "default", "--model", "edt_p:sr_x2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2:] == ["attention-photo.png", "attention-photo.npz"]
+    assert lines[-2:] == ["photo-attention.png", "photo-attention.npz"]
     rows = [line for line in lines if "4 x 16 windows" in line]
     assert [row.split()[0] for row in rows] == ["default:sr_x2"] * 2 + ["edt_p"] * 2
-    arrays = np.load("attention-photo.npz")
+    arrays = np.load("photo-attention.npz")
     assert arrays["distance 0"].shape == (16, 2)  # 8 blocks of two halves, two heads
     assert (arrays["distance 0"] != arrays["distance 1"]).all()
     facts = json.loads(str(arrays["pixmend"]))
     assert facts["models"] == ["default:sr_x2", "edt_p (untrained):sr_x2"]
-    assert json.loads(Image.open("attention-photo.png").text["pixmend"]) == facts
+    assert json.loads(Image.open("photo-attention.png").text["pixmend"]) == facts
 
 
 def test_json_holds_every_head_of_every_attention(photo, capsys):

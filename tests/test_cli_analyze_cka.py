@@ -5,16 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
 from pixmend.analyze.record import FACTS
-from pixmend.cli.analyze import cka as command
+from pixmend.cli import app
 from pixmend.errors import PixmendError
-
-app = typer.Typer()
-app.command("cka")(command.cka)
 
 FEW = ("--patches", "6", "--size", "16", "--batch", "6")
 
@@ -22,7 +18,7 @@ FEW = ("--patches", "6", "--size", "16", "--batch", "6")
 @pytest.fixture
 def call(pictures, tmp_path):
     def run(*options: str, out: str = "figure.png", folder: str = pictures, few: tuple[str, ...] = FEW):
-        arguments = [folder, *few, "--out", str(tmp_path / out), *options]
+        arguments = ["analyze", "cka", folder, *few, "--out", str(tmp_path / out), *options]
         return CliRunner().invoke(app, arguments, catch_exceptions=True)
 
     return run

@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from pixmend.cli.analyze.features import features
-from pixmend.cli.analyze.spectrum import errors, spectrum
+from pixmend.cli import app
 from pixmend.degrade.resize import Bicubic, round8
 from pixmend.errors import PixmendError
 from pixmend.image import read_image, write_image
@@ -19,10 +17,6 @@ from pixmend.image import read_image, write_image
 EXAMPLE = str(Path(__file__).parent.parent / "examples" / "sign.png")
 CROP = ("--crop", "40,40,48,56")
 CHAIN = ("--chain", "bicubic(scale=2), round8")
-
-app = typer.Typer()
-for command in (features, spectrum, errors):
-    app.command()(command)
 
 
 @pytest.fixture
@@ -32,7 +26,7 @@ def here(tmp_path, monkeypatch) -> Path:
 
 
 def call(*arguments: str):
-    return CliRunner().invoke(app, arguments)
+    return CliRunner().invoke(app, ["analyze", *arguments])
 
 
 def refusal(*arguments: str) -> str:
@@ -53,14 +47,14 @@ def crops(folder: Path, *, number: int = 2) -> None:
 def test_features_are_drawn_with_their_arrays_beside_them(here):
     result = call("features", EXAMPLE, *CROP, "--offsets", "2", "--model", "default", "--model", "edsr_baseline")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-2:] == ["features.png", "features.npz"]
+    assert result.stdout.splitlines()[-2:] == ["sign-features.png", "sign-features.npz"]
     assert "edsr_baseline (untrained): no windows" in result.stderr
-    arrays = np.load("features.npz")
+    arrays = np.load("sign-features.npz")
     block = "edt.body.layers.1.residual_group.blocks.3"
     assert arrays[f"default:sr_x2/map/{block}"].shape == (48, 56)
     assert arrays[f"default:sr_x2/rows/{block}"].shape == (16,)
     assert arrays["default:sr_x2/result"].shape == (3, 96, 112)
-    facts = json.loads(Image.open("features.png").text["pixmend"])
+    facts = json.loads(Image.open("sign-features.png").text["pixmend"])
     assert facts["models"] == ["default:sr_x2", "edsr_baseline (untrained)"]
     assert (facts["picture"], facts["crop"], facts["offsets"]) == ("sign.png", "40,40,48,56", 2)
 
@@ -72,7 +66,7 @@ def test_json_has_every_block_by_place_in_the_window(here):
     first, *blocks, last = traces
     assert (first, len(blocks), last) == ("input", 8, "result")
     assert all(len(trace["by_place"]) == trace["period"] for trace in traces.values())
-    assert content["files"] == ["features.png", "features.npz"]
+    assert content["files"] == ["sign-features.png", "sign-features.npz"]
 
 
 def test_layers_are_shown_by_name_and_listed(here):
@@ -80,7 +74,7 @@ def test_layers_are_shown_by_name_and_listed(here):
     assert "edt.body.layers.0.residual_group.blocks.2 attention" in listed.stdout
     name = "body.layers.0.residual_group.blocks.2"
     assert call("features", EXAMPLE, *CROP, "--offsets", "1", "--layer", name).exit_code == 0
-    assert [key for key in np.load("features.npz") if "/map/" in key] == [f"default:sr_x2/map/edt.{name}"]
+    assert [key for key in np.load("sign-features.npz") if "/map/" in key] == [f"default:sr_x2/map/edt.{name}"]
     assert "no module is called 'body.layers.7'" in refusal(
         *("features", EXAMPLE, *CROP, "--layer", "body.layers.7", "--force")
     )
@@ -108,15 +102,15 @@ def large(folder: Path) -> str:
 
 
 def test_nothing_is_replaced_unasked(here):
-    (here / "spectrum.npz").touch()
+    (here / "sign-spectrum.npz").touch()
     assert "--force" in refusal("spectrum", EXAMPLE, *CROP)
 
 
 def test_spectra_of_all_halves_are_kept(here):
     result = call("spectrum", EXAMPLE, *CROP, "--model", "default", "--model", "default:dn_g25")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-2:] == ["spectrum.png", "spectrum.npz"]
-    arrays = np.load("spectrum.npz")
+    assert result.stdout.splitlines()[-2:] == ["sign-spectrum.png", "sign-spectrum.npz"]
+    arrays = np.load("sign-spectrum.npz")
     assert sum(key.startswith("default:sr_x2/") for key in arrays) == 16
     assert arrays["default:sr_x2/edt.body.layers.0.residual_group.blocks.0"].shape == (25,)
     # Denoising works at a quarter of the size.
@@ -140,14 +134,14 @@ def test_errors_of_a_folder_are_those_of_its_files_whether_made_or_given(here):
     assert made["models"] == given["models"]
     assert made["facts"]["pictures"] == 2
     assert made["models"]["default:sr_x2"]["mean_squared_error"] < made["models"]["bicubic"]["mean_squared_error"]
-    assert np.load("errors.npz")["error/default:sr_x2"].shape == (31,)
+    assert np.load("true-errors.npz")["error/default:sr_x2"].shape == (31,)
 
 
 def test_errors_of_one_picture_are_printed_in_decibels(here):
     crops(here)
     result = call("errors", "true/0.png", "--low", "low/0.png")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-2:] == ["errors.png", "errors.npz"]
+    assert result.stdout.splitlines()[-2:] == ["0-errors.png", "0-errors.npz"]
     assert "of it below the limit" in result.stdout
 
 

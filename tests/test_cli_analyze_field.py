@@ -6,16 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
 from pixmend import cli
-from pixmend.cli.analyze.field import field
 from pixmend.errors import PixmendError
-
-app = typer.Typer()
-app.command()(field)
 
 Run = Callable[..., Result]
 
@@ -28,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     Image.fromarray(pixels).save("noise.png")
 
     def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(app, list(arguments))
+        return CliRunner().invoke(cli.app, ["analyze", "field", *arguments])
 
     return invoke
 
@@ -42,12 +37,12 @@ def test_it_draws_prints_and_keeps_the_arrays(run: Run) -> None:
     result = run("noise.png", "--model", "default", "--model", "bicubic", "--pixels", "2")
     assert result.exit_code == 0, result.exception
     rows = [line.split() for line in result.stdout.splitlines()]
-    assert rows[-2:] == [["noise_field.png"], ["noise_field.npz"]]
+    assert rows[-2:] == [["noise-field.png"], ["noise-field.npz"]]
     bicubic = next(row for row in rows if row[:1] == ["bicubic"])
     assert bicubic[-4:] == ["2", "0", "1.5", "none"]
-    with Image.open("noise_field.png") as figure:
+    with Image.open("noise-field.png") as figure:
         assert json.loads(figure.text["pixmend"])["models"] == ["default:sr_x2", "bicubic"]  # type: ignore[attr-defined]
-    arrays = np.load("noise_field.npz")
+    arrays = np.load("noise-field.npz")
     assert arrays["0_one"].shape == (40, 48) and arrays["picture"].shape == (3, 40, 48)
     assert len(arrays["1_cut_largest"]) == 2 * 20
 

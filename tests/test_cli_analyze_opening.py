@@ -73,12 +73,12 @@ def test_two_views_are_refused():
 
 def test_nothing_is_replaced_unless_told(tmp_path):
     path = tmp_path / "lam.png"
-    assert figure_path(path, stem="x", force=False) == path
+    assert figure_path(path, of=EXAMPLE, command="lam", force=False) == path
     path.with_suffix(".npz").touch()
     with pytest.raises(PixmendError, match=r"lam\.npz: exists already"):
-        figure_path(path, stem="x", force=False)
-    assert figure_path(path, stem="x", force=True) == path
+        figure_path(path, of=EXAMPLE, command="lam", force=False)
+    assert figure_path(path, of=EXAMPLE, command="lam", force=True) == path
     with pytest.raises(PixmendError, match=r"figures are PNG"):
-        figure_path(tmp_path / "lam.jpg", stem="x", force=False)
+        figure_path(tmp_path / "lam.jpg", of=EXAMPLE, command="lam", force=False)
     with pytest.raises(PixmendError, match="there is no folder"):
-        figure_path(tmp_path / "none" / "lam.png", stem="x", force=False)
+        figure_path(tmp_path / "none" / "lam.png", of=EXAMPLE, command="lam", force=False)

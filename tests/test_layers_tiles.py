@@ -60,12 +60,12 @@ def test_one_tile_fewer_would_not_do(side: int, grid: dict[str, int]) -> None:
 
 
 @settings(deadline=None)
-@given(SIDES, GRIDS, st.integers(1, 4))
-def test_weights_sum_to_one_everywhere(side: int, grid: dict[str, int], scale: int) -> None:
+@given(SIDES, GRIDS, st.integers(1, 4), st.sampled_from((0.1, 0.5, 1.0)))
+def test_weights_sum_to_one_everywhere(side: int, grid: dict[str, int], scale: int, ramp: float) -> None:
     spans = place_tiles((side, 1), **grid).rows
     total = torch.zeros(side * scale)
-    for span, weights in zip(spans, blend_weights(spans, scale=scale), strict=True):
-        assert weights.dtype == torch.float32 and bool((weights > 0).all())
+    for span, weights in zip(spans, blend_weights(spans, scale=scale, ramp=ramp), strict=True):
+        assert weights.dtype == torch.float32 and bool((weights >= 0).all())
         total[span.start * scale : span.stop * scale] += weights
     torch.testing.assert_close(total, torch.ones(side * scale), atol=3e-7, rtol=0)
 
@@ -87,8 +87,14 @@ def test_a_picture_smaller_than_a_tile_is_one_tile_and_untouched() -> None:
 
 
 def test_the_share_of_a_tile_falls_towards_its_edge_in_the_overlap() -> None:
-    first, second = blend_weights((range(8), range(4, 12)), scale=1)
+    first, second = blend_weights((range(8), range(4, 12)), scale=1, ramp=1.0)
     assert first.tolist() == [1, 1, 1, 1, 0.875, 0.625, 0.375, 0.125]
+    assert torch.equal(second, first.flip(0))
+
+
+def test_the_worst_pixels_of_a_tile_have_no_share_where_it_overlaps_another() -> None:
+    first, second = blend_weights((range(8), range(4, 12)), scale=1)
+    assert first.tolist() == [1, 1, 1, 1, 1, 0.75, 0.25, 0]
     assert torch.equal(second, first.flip(0))
 
 

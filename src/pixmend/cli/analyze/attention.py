@@ -15,6 +15,7 @@ from pixmend.cli.analyze.opening import (
     CROP_HELP,
     CROP_METAVAR,
     MODELS_HELP,
+    OUT_HELP,
     Asked,
     figure_path,
     open_networks,
@@ -47,7 +48,7 @@ def attention(
     ] = None,
     chain: Annotated[str | None, typer.Option(help=CHAIN_HELP)] = None,
     crop: Annotated[str | None, typer.Option(metavar=CROP_METAVAR, help=CROP_HELP)] = None,
-    out: Annotated[Path | None, typer.Option(help="The figure, a PNG; its arrays come to lie beside it.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a figure that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers of all heads as JSON.")] = False,
 ) -> None:
@@ -61,7 +62,7 @@ def attention(
     from pixmend.analyze.attention.figure import check_number
     from pixmend.errors import PixmendError
 
-    path = figure_path(out, stem=f"attention-{picture.stem}", force=force)
+    path = figure_path(out, of=picture, command="attention", force=force)
     place = None if at is None else _place(at)
     if place is not None and not layers:
         raise PixmendError("--at is where a layer looks from: name one with --layer, such as layers.0")

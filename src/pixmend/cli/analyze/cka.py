@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixmend.cli.analyze.opening import MODELS_HELP
+from pixmend.cli.analyze.opening import MODELS_HELP, OUT_HELP
 
 if TYPE_CHECKING:
     from pixmend.analyze.cka import Inputs, Layer, Similarity
@@ -48,7 +48,7 @@ def cka(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides where patches are cut, and noise.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="PNG", help="The figure; by itself cka.png.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -62,14 +62,11 @@ def cka(
     """
     from pixmend.analyze.cka import draw
     from pixmend.analyze.cka.summary import summaries
-    from pixmend.analyze.record import keep, new_figure
+    from pixmend.analyze.record import keep
     from pixmend.cli.analyze.cka_result import arrays_of, facts_of, print_json, print_lines
     from pixmend.cli.analyze.opening import figure_path, open_networks
-    from pixmend.cli.console import make_folder
 
-    path = figure_path(out, stem="cka", force=force)
-    make_folder(path.parent)
-    new_figure(1, 1)  # without matplotlib it is refused here, and not after minutes
+    path = figure_path(out, of=folder, command="cka", force=force)
     models = model or ["default"]
     if len(models) > 2:
         raise typer.BadParameter("expected one network or two", param_hint="--model")

@@ -18,13 +18,12 @@ from pixmend.cli.analyze.lam_settings import (
     SigmaOption,
     StepsOption,
     bar,
-    check_drawable,
     how_of,
     margin_of,
     said,
     takes_of,
 )
-from pixmend.cli.analyze.opening import CHAIN_HELP, MODELS_HELP
+from pixmend.cli.analyze.opening import CHAIN_HELP, MODELS_HELP, OUT_HELP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,9 +47,7 @@ def di(
     sigma: SigmaOption = None,
     around: AroundOption = "64",
     chain: Annotated[str | None, typer.Option(metavar="STEPS", help=CHAIN_HELP)] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="The chart; by itself the folder's name and -di.png, here.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: ForceOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -68,11 +65,10 @@ def di(
     from pixmend.errors import PixmendError
     from pixmend.files import replace
 
-    path_out = figure_path(out, stem=f"{folder.resolve().name}-di", force=force)
+    path_out = figure_path(out, of=folder, command="di", force=force)
     summary = path_out.with_suffix(".json")
     if summary.exists() and not force:
         raise PixmendError(f"{summary}: exists already: give --force to replace it, or another --out")
-    check_drawable(path_out)
     networks = {each.name: each.network for each in open_networks(model or ["default"])}
     takes, how = takes_of(networks), how_of(detector, path, steps=steps, sigma=sigma)
     pictures = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixmend.cli import console
-from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP
+from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ def features(
     ] = 16,
     chain: Annotated[str | None, typer.Option(metavar="CHAIN", help=CHAIN_HELP, show_default=False)] = None,
     crop: Annotated[str | None, typer.Option(metavar=CROP_METAVAR, help=CROP_HELP, show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(metavar="PNG", help="The figure; by itself features.png.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -62,7 +62,7 @@ def features(
         return
     if picture is None:
         raise typer.BadParameter("expected a picture", param_hint="PICTURE")
-    path = figure_path(out, stem="features", force=force)
+    path = figure_path(out, of=picture, command="features", force=force)
     pictures, facts = see(picture, networks, chain=chain, crop=crop)
     found: dict[str, Features] = {}
     with bar("features") as progress:

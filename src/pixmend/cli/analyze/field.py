@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixmend.cli import console
-from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP
+from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ def field(
     pixels: Annotated[int, typer.Option(min=2, help="How many the mean field is of.")] = 9,
     chain: Annotated[str | None, typer.Option(metavar="STEPS", help=CHAIN_HELP)] = None,
     crop: Annotated[str | None, typer.Option(metavar=CROP_METAVAR, help=CROP_HELP)] = None,
-    out: Annotated[Path | None, typer.Option(metavar="PNG", help="The figure; else PICTURE_field.png here.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
@@ -46,7 +46,7 @@ def field(
     from pixmend.analyze.record import keep
     from pixmend.cli.analyze.opening import figure_path, open_networks
 
-    path = figure_path(out, stem=f"{picture.stem}_field", force=force)
+    path = figure_path(out, of=picture, command="field", force=force)
     networks = open_networks(model or ["default"], task=task)
     images, part = _images(picture, networks, chain=chain, crop=crop)
     pixel = _pixel(at, size=(images[0].shape[1], images[0].shape[2]))

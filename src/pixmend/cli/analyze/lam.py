@@ -18,13 +18,12 @@ from pixmend.cli.analyze.lam_settings import (
     SigmaOption,
     StepsOption,
     bar,
-    check_drawable,
     how_of,
     margin_of,
     said,
     takes_of,
 )
-from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP
+from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,9 +55,7 @@ def lam(
     around: AroundOption = "64",
     chain: Annotated[str | None, typer.Option(metavar="STEPS", help=CHAIN_HELP)] = None,
     crop: Annotated[str | None, typer.Option(metavar=CROP_METAVAR, help=CROP_HELP)] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="The figure; by itself the picture's name and -lam.png, here.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: ForceOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -76,8 +73,7 @@ def lam(
 
     if window is not None and auto:
         raise typer.BadParameter("expected --window or --auto, not both", param_hint="--window")
-    path_out = figure_path(out, stem=f"{picture.stem}-lam", force=force)
-    check_drawable(path_out)
+    path_out = figure_path(out, of=picture, command="lam", force=force)
     asked_of = {each.name: each.network for each in open_networks(model or ["default"])}
     scale, how = common_scale(asked_of), how_of(detector, path, steps=steps, sigma=sigma)
     x = open_picture(picture, takes=takes_of(asked_of), chain=chain, crop=crop)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,18 +50,6 @@ AroundOption = Annotated[
     typer.Option(metavar="PIXELS", help="Networks are given the input this far around the window; `all` of it."),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
-
-
-def check_drawable(path: Path) -> None:
-    """Fail before minutes of work, not after.
-
-    Raises:
-        PixmendError: matplotlib is not installed, or the figure's folder cannot be written to.
-    """
-    from pixmend.analyze.record import new_figure
-
-    new_figure(1, 1)
-    console.make_folder(path.parent)
 
 
 def how_of(detector: DetectorName, path: PathName, *, steps: int, sigma: float | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixmend.cli.console import make_folder
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -20,6 +22,7 @@ MODELS_HELP = (
 CHAIN_HELP = "PICTURE is a clean one: spoil it like this first, as in `pixmend degrade`: `bicubic(scale=4)`."
 CROP_HELP = "Only this part of what the network sees, in pixels."
 CROP_METAVAR = "TOP,LEFT,HEIGHT,WIDTH"
+OUT_HELP = "The figure; by itself what is asked about and the command give its name. Its arrays lie beside it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,15 +147,19 @@ def _numbers(crop: str) -> tuple[int, int, int, int]:
     return top, left, height, width
 
 
-def figure_path(out: Path | None, *, stem: str, force: bool) -> Path:
-    """Where the figure goes: ``out``, else ``STEM.png`` here; nothing that is there is replaced without ``force``.
+def figure_path(out: Path | None, *, of: Path, command: str, force: bool) -> Path:
+    """Where the figure goes: ``out``, else the name of what was asked about with the command's, in this folder.
+
+    Nothing that is there is replaced without ``force``, and what would fail after minutes of work fails here.
 
     Raises:
-        PixmendError: no PNG, no such folder, or the figure or its arrays exist.
+        PixmendError: no PNG, no such folder or none that can be written to, the figure or its arrays exist, or
+            matplotlib is not installed.
     """
+    from pixmend.analyze.record import new_figure
     from pixmend.errors import PixmendError
 
-    path = out or Path(f"{stem}.png")
+    path = out or Path(f"{of.resolve().stem}-{command}.png")
     if path.suffix.lower() != ".png":
         raise PixmendError(f"{path}: figures are PNG: give it a name that ends in .png")
     if not path.parent.is_dir():
@@ -160,4 +167,6 @@ def figure_path(out: Path | None, *, stem: str, force: bool) -> Path:
     for file in (path, path.with_suffix(".npz")):
         if file.exists() and not force:
             raise PixmendError(f"{file}: exists already: give --force to replace it, or another --out")
+    make_folder(path.parent)
+    new_figure(1, 1)
     return path

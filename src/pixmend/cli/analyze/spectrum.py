@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixmend.cli import console
-from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP
+from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ def spectrum(
     ] = None,
     chain: Annotated[str | None, typer.Option(metavar="CHAIN", help=CHAIN_HELP, show_default=False)] = None,
     crop: Annotated[str | None, typer.Option(metavar=CROP_METAVAR, help=CROP_HELP, show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(metavar="PNG", help="The figure; by itself spectrum.png.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -38,7 +38,7 @@ def spectrum(
     from pixmend.cli.analyze.opening import figure_path, open_networks
     from pixmend.cli.analyze.seeing import bar, finite, see
 
-    path = figure_path(out, stem="spectrum", force=force)
+    path = figure_path(out, of=picture, command="spectrum", force=force)
     networks = open_networks(model or ["default"])
     pictures, facts = see(picture, networks, chain=chain, crop=crop)
     found: dict[str, list[Amplitudes]] = {}
@@ -87,7 +87,7 @@ def errors(
         Path | None,
         typer.Option(metavar="LOW", help="Or restore this one, or a folder of them.", show_default=False),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="PNG", help="The figure; by itself errors.png.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help=OUT_HELP)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -102,7 +102,7 @@ def errors(
     from pixmend.cli.analyze.opening import figure_path, open_networks
     from pixmend.cli.analyze.restoring import Pairs, spectra
 
-    path = figure_path(out, stem="errors", force=force)
+    path = figure_path(out, of=true, command="errors", force=force)
     networks = open_networks(model or ["default"])
     pairs = Pairs.find(true, low=low, chain=chain)
     found, scale = spectra(pairs, networks)

@@ -1,0 +1,1 @@
+"""Pages in a browser on this machine: asking networks with a click."""
