@@ -94,7 +94,7 @@ def test_the_size_is_that_of_the_header_and_nothing_is_decoded():
         (b"", "a: not a picture that can be read"),
         (b"GIF89a", "a: damaged or cut short"),
         (coded(Image.new("CMYK", (4, 4)), "JPEG"), "a: is CMYK"),
-        (coded(Image.new("I", (4, 4)), "TIFF"), "a: 32 bits per channel not supported"),
+        (coded(Image.new("I", (4, 4)), "TIFF"), "a: 32 bits per channel, expected 8"),
     ],
 )
 def test_what_cannot_be_a_picture_of_colour_is_told_from_its_header(content, message):

@@ -175,7 +175,7 @@ def _whole(targets: _Targets) -> Iterator[None]:
 
 def _read(path: Path) -> Tensor:
     """(C, H, W), float64: what float32 cannot tell from a half, MATLAB rounds up."""
-    picture = read_picture(path)
+    picture = read_picture(path, deep=False)
     if picture.alpha is not None and not bool((picture.alpha == 1).all()):
         raise PixmendError(f"{path}: has transparent pixels: flatten it first")
     return (picture.pixels.double() * 255).round_().div_(255)

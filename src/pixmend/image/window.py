@@ -6,7 +6,7 @@ H and W are height and width in pixels.
 import io
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import torch
 from PIL import ImageOps
@@ -14,7 +14,7 @@ from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from pixmend.image.deep import deep_levels, deep_size
-from pixmend.image.read import _check_header, _decoding, _open_header, _to_tensors
+from pixmend.image.read import _check_header, _check_pages, _decoding, _open_header, _to_tensors
 
 Box = tuple[int, int, int, int]
 """Top, left, height, width."""
@@ -34,8 +34,9 @@ def stored_size(file: BinaryIO, name: str) -> tuple[int, int]:
         if size := deep_size(file):
             return size
         file.seek(0)
-        image = _open_header(cast("io.BufferedReader", file), name)
+        image = _open_header(file, name)
         _check_header(image, name)
+        _check_pages(image, name)
         return image.size[1], image.size[0]
 
 
@@ -64,13 +65,14 @@ def read_window(content: bytes, name: str, choose: Callable[[int, int], Box]) ->
             shorter = _shortened(image, content, top + height)
             upright = _opened(shorter, name) if shorter else image
             upright.load()
-        pixels, _ = _to_tensors(upright.crop((left, top, left + width, top + height)))
+        pixels, _ = _to_tensors(upright.crop((left, top, left + width, top + height)), name)
         return (pixels.expand(3, -1, -1) * 255).round_().to(torch.uint8)
 
 
 def _opened(content: bytes, name: str) -> ImageFile:
-    image = _open_header(cast("io.BufferedReader", io.BytesIO(content)), name)
+    image = _open_header(io.BytesIO(content), name)
     _check_header(image, name)
+    _check_pages(image, name)
     return image
 
 

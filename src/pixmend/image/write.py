@@ -1,134 +1,157 @@
-"""Tensors to files: 8 bits per channel, checked before the work, complete or not there at all.
+"""Tensors to files: at the depth of the picture, checked before the work, complete or not there at all.
 
-H and W are height and width in pixels.
+C channels, H and W height and width in pixels.
 """
 
-import io
-import logging
 import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from PIL import Image
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.files import beside, not_writable, replace
-from pixmend.image.picture import FilePath, Picture, resized_exif
+from pixmend.image.encode import encoded
+from pixmend.image.metadata import lasting_xmp, resized_exif, resized_xmp
+from pixmend.image.options import AS_IS, FORMATS, WriteOptions, check_fits, fitting_format
+from pixmend.image.picture import Depth, FilePath, Picture
+from pixmend.image.provenance import with_provenance
 
-WRITABLE = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-}
-"""Output formats by the end of the file's name."""
-
-_SIDE_LIMITS = {"JPEG": 65_535, "WEBP": 16_383}
-_OPAQUE = ("JPEG", "BMP")
-_BARE = ("BMP",)  # holds neither colour profile nor EXIF
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"quality": 95},
-}
-_ROWS = 256  # rows turned to bytes at a time, so that writing needs no second copy of the picture in floats
-
-logger = logging.getLogger(__name__)
+_DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
 def write_image(path: FilePath, image: Tensor) -> None:
-    """Write (1, H, W) or (3, H, W) floats, clamped to [0, 1], to a file whose name says the format.
+    """Write (1, H, W) or (3, H, W) floats, clamped to [0, 1], to a file whose name says the format, with 8 bits.
 
     Raises:
         PixmendError: as ``write_picture``.
     """
+    shape = tuple(image.shape)
+    if len(shape) != 3 or shape[0] not in (1, 3) or 0 in shape:
+        raise PixmendError(f"{os.fspath(path)}: expected a picture (1 or 3, H, W), got shape {shape}")
     write_picture(path, Picture(pixels=image))
 
 
-def write_picture(path: FilePath, picture: Picture) -> None:
+def write_picture(
+    path: FilePath,
+    picture: Picture,
+    *,
+    options: WriteOptions = AS_IS,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
     """Write a picture to a file whose name says the format, replacing what was there in one step.
 
-    Values are clamped to [0, 1] and rounded to 8 bits, halves up. JPEG is quality 95 without chroma
-    subsampling, TIFF uncompressed. EXIF that the format cannot hold (64 KB in JPEG) is left out with a warning.
+    Values are clamped to [0, 1] and rounded, halves up; with ``ranges`` they go back to what they were in the file
+    that was read. JPEG is quality 95 without chroma subsampling, TIFF is deflated. What the format cannot hold of
+    profile, EXIF and XMP is left out with a warning. ``provenance``, how the picture was made, is for
+    ``read_provenance``; BMP and PPM cannot hold it.
 
     Raises:
-        PixmendError: as ``check_output``; not (1 or 3, H, W), or transparency of another size; a value that is not
+        PixmendError: as ``check_output``; not (C, H, W), or transparency of another size; a value that is not
             finite; the encoder or the disk refuses.
     """
+    name = os.fspath(path)
     shape = tuple(picture.pixels.shape)
-    if len(shape) != 3 or shape[0] not in (1, 3) or 0 in shape:
-        raise PixmendError(f"{os.fspath(path)}: expected a picture (1 or 3, H, W), got shape {shape}")
+    if len(shape) != 3 or 0 in shape:
+        raise PixmendError(f"{name}: expected a picture (C, H, W), got shape {shape}")
     if picture.alpha is not None and picture.alpha.shape != (1, *shape[1:]):
         got = tuple(picture.alpha.shape)
-        raise PixmendError(f"{os.fspath(path)}: expected transparency of (1, {shape[1]}, {shape[2]}), got shape {got}")
-    file_format = check_output(path, size=(shape[1], shape[2]), alpha=picture.alpha is not None)
-    options = dict(_OPTIONS.get(file_format, {}))
-    if picture.icc and file_format not in _BARE:
-        options["icc_profile"] = picture.icc
-    if picture.exif and file_format not in _BARE:
-        options["exif"] = resized_exif(picture.exif, width=shape[2], height=shape[1])
-    image = _to_pillow(picture, os.fspath(path))
-    replace(Path(path), _encoded(image, os.fspath(path), file_format=file_format, options=options))
+        raise PixmendError(f"{name}: expected transparency of (1, {shape[1]}, {shape[2]}), got shape {got}")
+    if picture.ranges is not None and len(picture.ranges) != shape[0]:
+        raise PixmendError(f"{name}: expected a range for each of {shape[0]} channels, got {len(picture.ranges)}")
+    depth = options.depth or picture.depth
+    found = check_output(
+        path,
+        size=(shape[1], shape[2]),
+        alpha=picture.alpha is not None,
+        channels=shape[0],
+        depth=picture.depth,
+        options=options,
+    )
+    made = provenance if FORMATS[found].metadata else None
+    ready = _ready(picture, depth=depth, options=options, provenance=made)
+    replace(Path(path), encoded(ready, name, file_format=found, options=options, bands=_Bands(ready, name)))
 
 
-def check_output(path: FilePath, *, size: tuple[int, int], alpha: bool) -> str:
+def check_output(
+    path: FilePath,
+    *,
+    size: tuple[int, int],
+    alpha: bool,
+    channels: int = 3,
+    depth: Depth = 8,
+    options: WriteOptions = AS_IS,
+) -> str:
     """The format a picture of this (height, width) would be written in here; to be asked before the work.
 
     Raises:
-        PixmendError: the name's ending is no known format, the format cannot hold this size or transparency,
-            or the folder is missing or cannot be written to.
+        PixmendError: the name's ending is no known format or not the one asked for, the format cannot hold this
+            size, transparency, number of channels or depth, an option has no effect there, or the folder is missing
+            or cannot be written to.
     """
     target = Path(path)
-    file_format = WRITABLE.get(target.suffix.lower())
-    if file_format is None:
-        raise PixmendError(f"{target}: cannot tell the output format: end the name in {', '.join(WRITABLE)}")
-    height, width = size
-    limit = _SIDE_LIMITS.get(file_format)
-    if limit is not None and max(size) > limit:
-        raise PixmendError(
-            f"{target}: {file_format} holds at most {limit} pixels a side, got {width} x {height}: use .png or .tif"
-        )
-    if alpha and file_format in _OPAQUE:
-        raise PixmendError(f"{target}: {file_format} cannot store transparency: use .png, .webp or .tif")
+    found = fitting_format(str(target), target.suffix, options)
+    deep = options.depth or depth
+    check_fits(str(target), found, size=size, alpha=alpha, channels=channels, depth=deep)
+    if target.suffix.lower() in (".ppm", ".pgm") and (target.suffix.lower() == ".pgm") != (channels == 1):
+        raise PixmendError(f"{target}: .pgm is grey and .ppm in colour, the picture is the other: use .pnm for either")
     if target.is_dir():
         raise PixmendError(f"{target}: is a folder, expected the name of a file to write")
     if not target.parent.is_dir():
         raise PixmendError(f"{target}: {target.parent} is not an existing folder: create it first")
     _check_writable(target)
-    return file_format
+    return found
 
 
-def _to_pillow(picture: Picture, name: str) -> Image.Image:
-    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+def _ready(picture: Picture, *, depth: Depth, options: WriteOptions, provenance: Mapping[str, Any] | None) -> Picture:
+    """The picture with what its file will hold: the size in EXIF and XMP, nothing that is to be stripped."""
     height, width = picture.pixels.shape[1:]
-    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[sum(plane.shape[0] for plane in planes)]
-    image = Image.new(mode, (width, height))
-    for top in range(0, height, _ROWS):
-        rows = torch.cat([plane[:, top : top + _ROWS].detach().float().cpu() for plane in planes])
-        if not rows.isfinite().all():
-            raise PixmendError(f"{name}: not written: the picture holds values that are not finite")
-        values = rows.clamp(0, 1).mul_(255).add_(0.5).floor_().to(torch.uint8).permute(1, 2, 0)
-        strip = Image.frombytes(mode, (width, rows.shape[1]), values.contiguous().numpy().tobytes())
-        image.paste(strip, (0, top))
-    return image
+    exif = None if options.strip else picture.exif
+    xmp = None if options.strip else lasting_xmp(picture.xmp)
+    exif = resized_exif(exif, width=width, height=height, dpi=picture.dpi) if exif else None
+    xmp = resized_xmp(xmp, width=width, height=height) if xmp else None
+    if provenance is not None:
+        xmp = with_provenance(xmp, provenance)
+    ranges = picture.ranges if depth == picture.depth else None
+    return changed(picture, exif=exif, xmp=xmp, depth=depth, ranges=ranges)
 
 
-def _encoded(image: Image.Image, name: str, *, file_format: str, options: dict[str, Any]) -> memoryview:
-    """The bytes of the file, in memory: Pillow loses the reason of a failed write to a real one (a full disk, say)."""
-    file = io.BytesIO()
-    try:
-        image.save(file, format=file_format, **options)
-    except (ValueError, SyntaxError, OSError) as error:
-        if "exif" not in options:
-            raise PixmendError(f"{name}: cannot be encoded as {file_format}: {error}") from error
-        logger.warning("%s: written without its EXIF, which %s cannot hold (%s)", name, file_format, error)
-        bare = {key: value for key, value in options.items() if key != "exif"}
-        return _encoded(image, name, file_format=file_format, options=bare)
-    return file.getbuffer()
+class _Bands:
+    """The rows of a picture as they are stored, some at a time, so that writing needs no second copy in floats."""
+
+    def __init__(self, picture: Picture, name: str) -> None:
+        self._picture = picture
+        self._name = name
+
+    def __call__(self, rows: int) -> Iterator[NDArray[Any]]:
+        """So many rows at a time, (h, W, C) with transparency last."""
+        picture = self._picture
+        planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+        for top in range(0, picture.pixels.shape[1], rows):
+            band = torch.cat([plane[:, top : top + rows].detach().float().cpu() for plane in planes])
+            if not band.isfinite().all():
+                raise PixmendError(f"{self._name}: not written: the picture holds values that are not finite")
+            yield _stored(band.clamp(0, 1), picture.depth, picture.ranges).transpose(1, 2, 0)
+
+
+def _stored(band: Tensor, depth: Depth, ranges: tuple[tuple[float, float], ...] | None) -> NDArray[Any]:
+    highest = 1 if depth == 32 else 2**depth - 1
+    if ranges is None:
+        values = band.mul_(highest) if depth != 32 else band
+    else:
+        colours = len(ranges)
+        lows, spans = (torch.tensor(column)[:, None, None] for column in zip(*_spans(ranges), strict=True))
+        values = torch.cat([band[:colours] * spans + lows, band[colours:] * highest])
+    return (values if depth == 32 else values.add_(0.5).floor_()).numpy().astype(_DTYPES[depth])
+
+
+def _spans(ranges: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
+    return [(low, high - low) for low, high in ranges]
 
 
 def _check_writable(target: Path) -> None:

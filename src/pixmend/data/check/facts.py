@@ -73,7 +73,7 @@ class Unreadable:
 def find_facts(path: Path) -> tuple[Facts, Pixels] | Unreadable:
     """Decode a file; also its pixels (C, H, W), to be dropped soon."""
     try:
-        picture = read_picture(path)
+        picture = read_picture(path, deep=False)
         content = hashlib.sha256(path.read_bytes()).digest()
         quality = _table_quality(path) if picture.format == "JPEG" else None
     except (PixmendError, OSError) as error:

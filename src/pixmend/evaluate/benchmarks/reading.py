@@ -108,7 +108,7 @@ class Benchmark:
             return read_block(path, pair.block)
         if self.task.kind == "defocus":
             return read_upper(path) if pair.right is None else read_deep(path)
-        picture = read_picture(path)
+        picture = read_picture(path, deep=False)
         if picture.alpha is not None and picture.alpha.min() < 1:
             raise PixmendError(f"{path}: has transparent pixels, whose colours nobody sees: flatten it first")
         return picture.pixels
