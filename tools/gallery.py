@@ -47,7 +47,7 @@ PIECES = (
         says="Local attribution of one window of the result. Bicubic uses the pixels under its kernel and no others; "
         "the trained network looks a little further. A higher diffusion index is a wider look.",
         more="attribution.md",
-        command="lam examples/sign.png --model bicubic --model default --model swinir_light",
+        command="lam examples/sign.png --model bicubic --model default --model swinir_light --around 24",
     ),
     Piece(
         name="cka_tasks",
