@@ -1,14 +1,14 @@
-"""``pixmend restore PICTURE [OUT]``: remove rain and noise, enlarge; what can fail is tried before."""
+"""``pixmend restore PICTURE [OUT]``: remove rain and noise, enlarge; what can fail is tried before. Also of folders."""
 
 import time
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixmend.cli import console
+from pixmend.cli import console, restore_folder, restore_tasks
+from pixmend.cli.restore_tasks import Rain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,24 +17,13 @@ if TYPE_CHECKING:
 
     from pixmend.image import Picture
     from pixmend.infer.pipeline import Pipeline
-    from pixmend.models import Network
-
-
-class Rain(StrEnum):
-    """How much it rains in the picture."""
-
-    light = "light"
-    heavy = "heavy"
-
-
-_RAIN_TASKS = {Rain.light: "dr_L", Rain.heavy: "dr_H"}
 
 
 def restore(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A JPEG, PNG, WebP, TIFF, BMP or GIF.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture file, or a folder of them.")],
     output: Annotated[
         Path | None,
-        typer.Argument(metavar="OUT", help="File to write; else PICTURE_x2.png and the like, beside it."),
+        typer.Argument(metavar="OUT", help="File to write, or folder; else PICTURE_x2.png and the like, beside it."),
     ] = None,
     scale: Annotated[int | None, typer.Option(min=2, max=8, help="Enlarge so many times.")] = None,
     denoise: Annotated[
@@ -56,10 +45,20 @@ def restore(
         str | None,
         typer.Option(metavar="N|measured", help="Pixels that tiles overlap by, or as the picture needs; else 32."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...; for a folder also several.")] = "auto",
+    format: Annotated[
+        str | None, typer.Option(metavar="png|jpg|...", help="For a folder: of all results; else each keeps its own.")
+    ] = None,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="For a folder: go on with what is missing or has changed.")
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="For a folder: tiles of several pictures computed at once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a folder: print what became of each file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
-    """Restore a picture: remove rain, remove noise, enlarge, in this order.
+    """Restore a picture, or all in a folder: remove rain, remove noise, enlarge, in this order.
 
     Without any of --derain, --denoise, --scale and --task, weights for one task do that, and the default ones
     enlarge twice.
@@ -67,19 +66,38 @@ def restore(
     Example: `pixmend restore photo.jpg --denoise 15 --scale 2 --compare`
     """
     started = time.perf_counter()
-    asked = _chain(task or [], scale=scale, denoise=denoise, derain=derain)
+    asked = restore_tasks.chain(task or [], scale=scale, denoise=denoise, derain=derain)
+    if picture.is_dir():
+        _refuse("one picture", {"--compare": compare, "--right": right})
+        restore_folder.restore(
+            picture,
+            output,
+            asked=asked,
+            model=model,
+            devices=device,
+            tile=tile,
+            overlap=overlap,
+            format=format,
+            skip_existing=skip_existing,
+            force=force,
+            batch=batch,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    _refuse("a folder", {"--format": format, "--skip-existing": skip_existing, "--batch": batch, "--json": as_json})
     notes = console.notes(quiet=quiet)
     before, pipeline, tasks = _prepare(
         picture, asked, right=right, model=model, device=device, tile=tile, overlap=overlap
     )
     pixels = before.pixels if right is None else _views(before, right, picture)
     plan = pipeline.plan(pixels)
-    words = [_word(name) for name in tasks] or [f"restored_x{pipeline.scale}" if pipeline.scale > 1 else "restored"]
+    words = restore_tasks.words(tasks, scale=pipeline.scale)
     target = output or _default_name(picture, words)
     _check_output(target, picture, size=plan.output_size, alpha=before.alpha is not None, force=force)
     sheet = _sheet_beside(target, picture, force=force) if compare else None
     if not asked:
-        notes.print(f"nothing asked for: {_said(tasks, model)}")
+        notes.print(f"nothing asked for: {restore_tasks.said(tasks, model)}")
     notes.print(str(plan))
     after = _work(pipeline, replace(before, pixels=pixels), model=model, notes=notes)
     if overlap == "measured" and plan.tile_count > len(plan.steps):
@@ -87,30 +105,6 @@ def restore(
     _write(target, sheet, before, after, title=", ".join(tasks) or f"by {Path(model).name}")
     if not quiet:
         _report(target, sheet, size=plan.output_size, seconds=time.perf_counter() - started)
-
-
-def _said(tasks: tuple[str, ...], model: str) -> str:
-    """What is done where nothing was asked for."""
-    if tasks == ("sr_x2",):
-        return "enlarging twice (--scale 2)"
-    return f"doing what {Path(model).name} does{f', {tasks[0]}' if tasks else ''}"
-
-
-def _chain(named: list[str], *, scale: int | None, denoise: int | None, derain: Rain | None) -> tuple[str, ...]:
-    """The tasks in the order they are done: rain lies over the noise, and enlarging would enlarge both."""
-    from pixmend.errors import PixmendError
-
-    wished = [_RAIN_TASKS[derain]] if derain is not None else []
-    wished += [f"dn_g{denoise}"] if denoise is not None else []
-    wished += [f"sr_x{scale}"] if scale is not None else []
-    if named and wished:
-        raise PixmendError("--task goes without --derain, --denoise and --scale: name every task, in order")
-    return tuple(named or wished)
-
-
-def _word(task: str) -> str:
-    """A task in a file's name: ``derained``, ``dn25``, ``x2``."""
-    return "derained" if task.startswith("dr") else task.removeprefix("sr_").replace("_g", "")
 
 
 def _default_name(picture: Path, words: list[str]) -> Path:
@@ -139,15 +133,13 @@ def _prepare(
     Raises:
         PixmendError: not a picture, no such weights, a task they do not have, or a view missing or too many.
     """
-    import pixmend
     from pixmend.errors import PixmendError
     from pixmend.image import read_picture
     from pixmend.infer.pipeline import Pipeline
 
     before = read_picture(path)
-    network = pixmend.load(model)
-    tasks = _tasks(network, asked, model)
-    pipeline = Pipeline(network, task=tasks or None, device=device, tile=tile, overlap=_overlap(overlap))
+    network, tasks = restore_tasks.network(model, asked)
+    pipeline = Pipeline(network, task=tasks or None, device=device, tile=tile, overlap=restore_tasks.overlap(overlap))
     views = pipeline.networks[0].in_channels // 3
     if (views == 2) != (right is not None):
         told = "takes two views: give the other one with --right" if right is None else "takes one view, no --right"
@@ -155,42 +147,13 @@ def _prepare(
     return before, pipeline, tasks
 
 
-def _overlap(text: str | None) -> "int | Literal['measured'] | None":
+def _refuse(kind: str, options: dict[str, object]) -> None:
+    """Options that are for another kind of thing than the one given."""
     from pixmend.errors import PixmendError
 
-    if text is None:
-        return None
-    if text == "measured":
-        return "measured"
-    if not text.isdecimal():
-        raise PixmendError(f"--overlap: expected pixels, 0 or more, or measured, got {text!r}")
-    return int(text)
-
-
-def _tasks(network: "Network", asked: tuple[str, ...], model: str) -> tuple[str, ...]:
-    """The network's own names for what was asked for; without being asked, its only task, or enlarging twice."""
-    from pixmend.errors import PixmendError
-    from pixmend.tasks import scale_of
-
-    if not asked:
-        if len(network.tasks) > 1 and "sr_x2" not in network.tasks:
-            raise PixmendError(f"the weights {model!r} have several tasks, name one: {', '.join(network.tasks)}")
-        return network.tasks if len(network.tasks) < 2 else ("sr_x2",)
-    found = []
-    for name in asked:
-        alike = [
-            task
-            for task in network.tasks
-            if task == name
-            or (name.startswith("sr_x") and task.startswith("sr") and scale_of(task) == scale_of(name))
-            or (name.startswith("dn_g") and task == "dn_blind")
-            or (name.startswith("dr_") and task == "dr")
-        ]
-        if not alike:
-            what = f"only {', '.join(network.tasks)}" if network.tasks else "but one that is not told: name none"
-            raise PixmendError(f"the weights {model!r} have no task {name}, {what}")
-        found.append(alike[0])
-    return tuple(found)
+    for name, value in options.items():
+        if value:
+            raise PixmendError(f"{name} is for {kind}: leave it out")
 
 
 def _views(left: "Picture", right: Path, path: Path) -> "Tensor":

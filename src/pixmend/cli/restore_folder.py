@@ -1,0 +1,197 @@
+"""``pixmend restore FOLDER [OUT]``: every picture in a folder, however many, and what became of each."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pixmend.cli import console, restore_tasks
+from pixmend.cli.restore_outcome import Outcome, ordered
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from pixmend.infer.folder import Job, Record
+    from pixmend.infer.pipeline import Pipeline
+    from pixmend.models import Network
+
+_HEADERS = 1000
+"""At most so many are read before the work to say how many pixels there are."""
+
+
+def restore(
+    folder: Path,
+    output: Path | None,
+    *,
+    asked: tuple[str, ...],
+    model: str,
+    devices: str,
+    tile: int | None,
+    overlap: str | None,
+    format: str | None,
+    skip_existing: bool,
+    force: bool,
+    batch: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Restore all pictures in a folder; the options are those of the command.
+
+    Raises:
+        PixmendError: before the work, where it cannot be done; a disk was full; with ``quiet`` a picture failed.
+        typer.Exit: with 1 where a picture failed, with 130 where the work was interrupted.
+    """
+    job = _plan(folder, output, format=format, skip_existing=skip_existing, force=force)
+    network, tasks = restore_tasks.network(model, asked)
+    pipelines = _pipelines(network, tasks, model=model, devices=devices, tile=tile, overlap=overlap)
+    notes = console.notes(quiet=quiet)
+    if not asked:
+        notes.print(f"nothing asked for: {restore_tasks.said(tasks, model)}")
+    notes.print(console.printable(_said(job, pipelines)))
+    facts = {"model": Path(model).name, "tasks": list(tasks)}
+    _carry_out(job, pipelines, batch=batch, facts=facts, as_json=as_json, quiet=quiet)
+
+
+def _plan(folder: Path, output: Path | None, *, format: str | None, skip_existing: bool, force: bool) -> "Job":
+    """What is to be done, checked before anything is loaded; without a name results go to FOLDER_restored.
+
+    Raises:
+        PixmendError: as ``plan_job``.
+    """
+    from pixmend.errors import PixmendError
+    from pixmend.infer.folder import plan_job
+
+    if output is None:
+        place = folder.resolve() if folder.name in ("", "..") else folder
+        if not place.name:
+            raise PixmendError(f"{folder}: has no name to put the results beside: give a folder for them")
+        output = place.with_name(f"{place.name}_restored")
+    return plan_job(folder, output, format=format, skip_existing=skip_existing, force=force)
+
+
+def _pipelines(
+    network: "Network",
+    tasks: tuple[str, ...],
+    *,
+    model: str,
+    devices: str,
+    tile: int | None,
+    overlap: str | None,
+) -> "list[Pipeline]":
+    """One of each device named, between commas.
+
+    Raises:
+        PixmendError: no such device, or a network of two views, of which a folder says nothing.
+    """
+    from copy import deepcopy
+
+    from pixmend.errors import PixmendError
+    from pixmend.infer.pipeline import Pipeline
+
+    made: list[Pipeline] = []
+    pixels = restore_tasks.overlap(overlap)
+    for device in devices.split(","):
+        copy = deepcopy(network) if made else network  # one network cannot be on two devices
+        made.append(Pipeline(copy, task=tasks or None, device=device.strip(), tile=tile, overlap=pixels))
+    if made[0].networks[0].in_channels == 6:
+        raise PixmendError(f"the network of {model} takes two views, and a folder has one of each: give it one by one")
+    return made
+
+
+def _carry_out(
+    job: "Job",
+    pipelines: "Sequence[Pipeline]",
+    *,
+    batch: int | None,
+    facts: Mapping[str, object],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Do the work and tell; ``facts``, the model and tasks, stand in the JSON."""
+    from pixmend.infer.folder import FolderRun
+    from pixmend.train.interrupt import Interrupt
+
+    notes = console.notes(quiet=quiet)
+    started = time.perf_counter()
+    records: list[Record] = []
+    with Interrupt() as interrupt, _bar(job, notes) as bar:
+        run = FolderRun(job, pipelines, batch=batch, advance=bar.advance, stop=lambda: interrupt.asked)
+        for record in run:
+            records.append(record)
+            bar.count(record)
+    outcome = Outcome(job=job, records=ordered(records), stopped=run.stopped)
+    seconds = time.perf_counter() - started
+    if as_json:
+        typer.echo(json.dumps(outcome.plain(facts, seconds=seconds), indent=2))
+    elif not quiet:
+        outcome.show(seconds=seconds)
+    outcome.leave(interrupted=interrupt.asked, quiet=quiet)
+
+
+def _said(job: "Job", pipelines: "Sequence[Pipeline]") -> str:
+    """How many, where to, on what; and how many files are none of them."""
+    found = job.found
+    ignored = ((found.hidden, "hidden"), (found.others, "not pictures by name"))
+    left_out = ", ".join(f"{count} {what}" for count, what in ignored if count)
+    left_out = left_out and f" (left out: {left_out})"
+    devices = " and ".join(str(pipeline.device) for pipeline in pipelines)
+    count = f"{len(job.items)} picture{'' if len(job.items) == 1 else 's'}"
+    return f"{count} into {job.out}{left_out}; {devices}, {pipelines[0].precision}"
+
+
+class _Bar:
+    """Files and pixels of a folder, drawn in a terminal."""
+
+    def __init__(self, progress: "Progress", job: "Job") -> None:
+        self._progress = progress
+        self._done = self._failed = 0
+        self._files = len(job.items) + len(job.found.unreadable)
+        self._task = progress.add_task("restoring", total=None, files=self._text())
+        if not progress.disable:
+            progress.update(self._task, total=_megapixels(job))
+
+    def advance(self, pixels: int) -> None:
+        self._progress.advance(self._task, pixels / 1e6)
+
+    def count(self, record: "Record") -> None:
+        self._done += record.status != "failed"
+        self._failed += record.status == "failed"
+        self._progress.update(self._task, files=self._text())
+
+    def _text(self) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{self._done} of {self._files} done{failed}"
+
+
+@contextmanager
+def _bar(job: "Job", notes: "Console") -> "Iterator[_Bar]":
+    """Over the pixels, with rate and time left, if there is a terminal to show it."""
+    from rich import progress
+    from rich.text import Text
+
+    class Rate(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> Text:
+            return Text(f"{task.speed:.3f} MP/s" if task.speed else "")
+
+    columns = (
+        progress.TextColumn("restoring"),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[files]}", markup=False),
+        Rate(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as drawn:
+        yield _Bar(drawn, job)
+
+
+def _megapixels(job: "Job") -> float:
+    """Of all pictures, by the headers of at most so many, spread evenly."""
+    from pixmend.infer.folder.flight import pixels_of
+
+    some = job.items[:: max(1, len(job.items) // _HEADERS)]
+    return sum(pixels_of(job.source / item.name) for item in some) / 1e6 * len(job.items) / max(1, len(some))
