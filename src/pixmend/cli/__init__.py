@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from pixmend.cli import analyze, data, degrade, evaluate, models, restore, study, train
+from pixmend.cli import analyze, data, degrade, evaluate, models, rerun, restore, study, train
 from pixmend.errors import PixmendError
 
 _INTERRUPTED = 130
@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("restore")(restore.restore)
+app.command("rerun")(rerun.rerun)
 app.command("degrade")(degrade.degrade)
 app.command("study")(study.study)
 app.add_typer(train.app, name="train")

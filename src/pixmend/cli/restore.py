@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixmend.cli import console, restore_folder, restore_tasks
+from pixmend.cli import console, restore_folder, restore_tasks, restore_writing
 from pixmend.cli.restore_tasks import Rain
+from pixmend.cli.restore_writing import DepthOption, FormatOption, LosslessOption, QualityOption, StripOption
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from torch import Tensor
 
-    from pixmend.image import Picture
+    from pixmend.image import Picture, WriteOptions
     from pixmend.infer.pipeline import Pipeline
 
 
@@ -46,9 +47,11 @@ def restore(
         typer.Option(metavar="N|measured", help="Pixels that tiles overlap by, or as the picture needs; else 32."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...; for a folder also several.")] = "auto",
-    format: Annotated[
-        str | None, typer.Option(metavar="png|jpg|...", help="For a folder: of all results; else each keeps its own.")
-    ] = None,
+    format: FormatOption = None,
+    quality: QualityOption = None,
+    lossless: LosslessOption = False,
+    depth: DepthOption = None,
+    strip: StripOption = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="For a folder: go on with what is missing or has changed.")
     ] = False,
@@ -65,7 +68,11 @@ def restore(
 
     Example: `pixmend restore photo.jpg --denoise 15 --scale 2 --compare`
     """
+    from pixmend.image import write_image, write_picture
+    from pixmend.infer.compare import compare as compare_sheet
+
     started = time.perf_counter()
+    options = restore_writing.write_options(format, quality=quality, lossless=lossless, depth=depth, strip=strip)
     asked = restore_tasks.chain(task or [], scale=scale, denoise=denoise, derain=derain)
     if picture.is_dir():
         _refuse("one picture", {"--compare": compare, "--right": right})
@@ -77,6 +84,7 @@ def restore(
             devices=device,
             tile=tile,
             overlap=overlap,
+            options=options,
             format=format,
             skip_existing=skip_existing,
             force=force,
@@ -85,7 +93,7 @@ def restore(
             quiet=quiet,
         )
         return
-    _refuse("a folder", {"--format": format, "--skip-existing": skip_existing, "--batch": batch, "--json": as_json})
+    _refuse("a folder", {"--skip-existing": skip_existing, "--batch": batch, "--json": as_json})
     notes = console.notes(quiet=quiet)
     before, pipeline, tasks = _prepare(
         picture, asked, right=right, model=model, device=device, tile=tile, overlap=overlap
@@ -93,29 +101,26 @@ def restore(
     pixels = before.pixels if right is None else _views(before, right, picture)
     plan = pipeline.plan(pixels)
     words = restore_tasks.words(tasks, scale=pipeline.scale)
-    target = output or _default_name(picture, words)
-    _check_output(target, picture, size=plan.output_size, alpha=before.alpha is not None, force=force)
+    target = output or restore_writing.default_name(picture, words, before, options)
+    _check_output(target, picture, size=plan.output_size, before=before, options=options, force=force)
+    _refuse("grey and colour", {"--compare": compare and len(before.pixels) not in (1, 3)})
     sheet = _sheet_beside(target, picture, force=force) if compare else None
     if not asked:
         notes.print(f"nothing asked for: {restore_tasks.said(tasks, model)}")
+    for note in before.notes:
+        notes.print(console.printable(f"{picture}: {note}"))
     notes.print(str(plan))
     after = _work(pipeline, replace(before, pixels=pixels), model=model, notes=notes)
     if overlap == "measured" and plan.tile_count > len(plan.steps):
         notes.print(f"measured: {pipeline.plan(pixels)}")
-    _write(target, sheet, before, after, title=", ".join(tasks) or f"by {Path(model).name}")
+    made = restore_writing.provenance(
+        picture, pipeline, model=model, tasks=tasks, tile=tile, overlap=overlap, options=options
+    )
+    write_picture(target, after, options=options, provenance=made)
+    if sheet is not None:
+        write_image(sheet, compare_sheet(before, after, title=", ".join(tasks) or f"by {Path(model).name}"))
     if not quiet:
         _report(target, sheet, size=plan.output_size, seconds=time.perf_counter() - started)
-
-
-def _default_name(picture: Path, words: list[str]) -> Path:
-    """``photo_derained_dn25_x2.jpg`` beside ``photo.jpg``; PNG where its format cannot be written.
-
-    The picture is known to be a file, and the tasks to be tasks: a folder has no name to begin with.
-    """
-    from pixmend.image import WRITABLE
-
-    suffix = picture.suffix if picture.suffix.lower() in WRITABLE else ".png"
-    return picture.with_name("_".join([picture.stem, *words]) + suffix)
 
 
 def _prepare(
@@ -170,21 +175,32 @@ def _views(left: "Picture", right: Path, path: Path) -> "Tensor":
     return torch.cat([left.pixels, other])
 
 
-def _check_output(target: Path, picture: Path, *, size: tuple[int, int], alpha: bool, force: bool) -> None:
-    from pixmend.errors import PixmendError
+def _check_output(
+    target: Path, picture: Path, *, size: tuple[int, int], before: "Picture", options: "WriteOptions", force: bool
+) -> None:
     from pixmend.image import check_output
+
+    _check_free(target, picture, force=force)
+    alpha, channels = before.alpha is not None, len(before.pixels)
+    check_output(target, size=size, alpha=alpha, channels=channels, depth=before.depth, options=options)
+
+
+def _check_free(target: Path, picture: Path, *, force: bool) -> None:
+    from pixmend.errors import PixmendError
 
     if target.exists() and target.samefile(picture):
         raise PixmendError(f"{target}: is the picture itself, which is never replaced: give another name")
-    check_output(target, size=size, alpha=alpha)
-    if target.exists() and not force:
+    if target.exists() and not target.is_dir() and not force:
         raise PixmendError(f"{target}: exists already: give --force to replace it, or another name")
 
 
 def _sheet_beside(target: Path, picture: Path, *, force: bool) -> Path:
     """Where the sheet goes, checked as the result is; it is small and opaque, so its size is no question."""
+    from pixmend.image import check_output
+
     sheet = target.with_name(f"{target.stem}_compare.png")
-    _check_output(sheet, picture, size=(1, 1), alpha=False, force=force)
+    _check_free(sheet, picture, force=force)
+    check_output(sheet, size=(1, 1), alpha=False)
     return sheet
 
 
@@ -204,16 +220,6 @@ def _work(pipeline: "Pipeline", before: "Picture", *, model: str, notes: "Consol
             )
         except NotFinite as error:
             raise PixmendError(f"{model}: {error}") from error
-
-
-def _write(target: Path, sheet: Path | None, before: "Picture", after: "Picture", *, title: str) -> None:
-    from pixmend.image import write_image, write_picture
-
-    write_picture(target, after)
-    if sheet is not None:
-        from pixmend.infer.compare import compare
-
-        write_image(sheet, compare(before, after, title=title))
 
 
 def _report(target: Path, sheet: Path | None, *, size: tuple[int, int], seconds: float) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from pixmend.image import WriteOptions
     from pixmend.infer.folder import Job, Record
     from pixmend.infer.pipeline import Pipeline
     from pixmend.models import Network
@@ -33,6 +34,7 @@ def restore(
     devices: str,
     tile: int | None,
     overlap: str | None,
+    options: "WriteOptions",
     format: str | None,
     skip_existing: bool,
     force: bool,
@@ -46,7 +48,7 @@ def restore(
         PixmendError: before the work, where it cannot be done; a disk was full; with ``quiet`` a picture failed.
         typer.Exit: with 1 where a picture failed, with 130 where the work was interrupted.
     """
-    job = _plan(folder, output, format=format, skip_existing=skip_existing, force=force)
+    job = _plan(folder, output, format=format, options=options, skip_existing=skip_existing, force=force)
     network, tasks = restore_tasks.network(model, asked)
     pipelines = _pipelines(network, tasks, model=model, devices=devices, tile=tile, overlap=overlap)
     notes = console.notes(quiet=quiet)
@@ -57,7 +59,15 @@ def restore(
     _carry_out(job, pipelines, batch=batch, facts=facts, as_json=as_json, quiet=quiet)
 
 
-def _plan(folder: Path, output: Path | None, *, format: str | None, skip_existing: bool, force: bool) -> "Job":
+def _plan(
+    folder: Path,
+    output: Path | None,
+    *,
+    format: str | None,
+    options: "WriteOptions",
+    skip_existing: bool,
+    force: bool,
+) -> "Job":
     """What is to be done, checked before anything is loaded; without a name results go to FOLDER_restored.
 
     Raises:
@@ -71,7 +81,7 @@ def _plan(folder: Path, output: Path | None, *, format: str | None, skip_existin
         if not place.name:
             raise PixmendError(f"{folder}: has no name to put the results beside: give a folder for them")
         output = place.with_name(f"{place.name}_restored")
-    return plan_job(folder, output, format=format, skip_existing=skip_existing, force=force)
+    return plan_job(folder, output, format=format, options=options, skip_existing=skip_existing, force=force)
 
 
 def _pipelines(
