@@ -70,17 +70,18 @@ PIECES = (
     Piece(
         name="attention_distance",
         title="How far do its heads look?",
-        says="Mean distance of attention of every head by depth. Heads of an untrained network look as far as their "
-        "windows let them; training makes some of them local.",
+        says="Mean distance and evenness of every head by depth. In one body, removing noise uses what attention can do; "
+        "enlarging, where little but the nearest pixels matters, hardly departs from even weights.",
         more="attention.md",
-        command="attention examples/sign.png --model default --model edt_p:sr_x2",
+        command="attention examples/building_noisy.png --model default:dn_g25 --model default:sr_x2",
     ),
     Piece(
         name="attention",
         title="Where does one pixel look?",
         says="The attention of every head of one block from one place, inside its window.",
         more="attention.md",
-        command="attention examples/sign.png --layer body.layers.0.residual_group.blocks.1",
+        command="attention examples/building_noisy.png --model default:dn_g25 "
+        "--layer body.layers.0.residual_group.blocks.1",
     ),
     Piece(
         name="features",
@@ -110,7 +111,7 @@ PIECES = (
         says="What contradicts the input, what changes when the picture is turned, and how both compare with the true "
         "error, which is known here.",
         more="fidelity.md",
-        command='fidelity examples/sign.png --chain "bicubic(scale=2), round8" --crop 40,60,160,160',
+        command='fidelity examples/sign.png --chain "bicubic(scale=2), round8" --crop 20,20,120,160',
     ),
 )
 

@@ -3,11 +3,10 @@
 C channels, H and W height and width in pixels, s scale.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -20,6 +19,7 @@ from pixmend.evaluate.benchmarks import Benchmark, Pair
 from pixmend.evaluate.padding import Padding, restorer_with
 from pixmend.evaluate.protocol import Protocol
 from pixmend.evaluate.report import Conditions, Record, Report, versions_on
+from pixmend.infer.fingerprint import fingerprint
 from pixmend.models.base import MultiTask, Restorer
 from pixmend.tasks import Task
 
@@ -181,20 +181,6 @@ def select(model: Restorer | MultiTask, task: Task) -> Restorer:
     if not isinstance(model, MultiTask):
         return model
     return model.select("dr" if task.kind == "dr" and task.name not in model.tasks else task.name)
-
-
-def fingerprint(model: Restorer) -> str:
-    """SHA-256 of the class, the configuration and every tensor of a network.
-
-    Two networks may differ in nothing but a number that is in no tensor, such as EDSR's ``res_scale``.
-    """
-    configs = [repr(config) for part in model.modules() if is_dataclass(config := getattr(part, "config", None))]
-    facts = (type(model).__name__, model.scale, model.tasks, model.value_range, model.mean, configs)
-    digest = hashlib.sha256(repr(facts).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _coded(high: Tensor, task: Task) -> Tensor:
