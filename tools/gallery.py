@@ -70,8 +70,8 @@ PIECES = (
     Piece(
         name="attention_distance",
         title="How far do its heads look?",
-        says="Mean distance and evenness of every head by depth. In one body, removing noise uses what attention can do; "
-        "enlarging, where little but the nearest pixels matters, hardly departs from even weights.",
+        says="Mean distance and evenness of every head by depth. Removing noise uses what attention can do; "
+        "enlarging by the same body, where the nearest pixels matter most, hardly departs from even weights.",
         more="attention.md",
         command="attention examples/building_noisy.png --model default:dn_g25 --model default:sr_x2",
     ),
