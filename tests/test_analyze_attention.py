@@ -19,7 +19,9 @@ from pixmend.analyze.attention import (
     find_attentions,
     read_attention,
 )
-from pixmend.analyze.attention.figure import MOST_MAPS, draw_maps, draw_reaches
+from pixmend.analyze.attention.figure import draw_reaches
+from pixmend.analyze.attention.geometry import block_of
+from pixmend.analyze.attention.map_figure import MOST_MAPS, draw_maps
 from pixmend.analyze.place import busiest
 from pixmend.errors import PixmendError
 from pixmend.layers.window import WindowAttention
@@ -463,11 +465,33 @@ def test_figures_show_every_network_and_every_head():
         "hat: how far heads look",
         "restormer: how far heads look",
     ]
+    assert "every other block's windows are shifted" in figure.axes[0].get_xlabel()
+    assert [each.get_text() for each in figure.axes[0].get_xticklabels(minor=True)] == ["0", "0"]  # of two stages
     maps = attention_maps(make("ipt"), picture(20, 20), layers=["encoder", "decoder"])
     titles = [axes.get_title() for axes in draw_maps(picture(20, 20), maps, model="ipt").axes]
     assert sum(title.startswith("head") for title in titles) == 3 * 2
     with pytest.raises(PixmendError, match=f"from 1 to {MOST_MAPS} attentions"):
         draw_maps(picture(20, 20), [maps[0]] * (MOST_MAPS + 1), model="ipt")
+
+
+def test_the_picture_is_drawn_once_for_the_attentions_of_a_block():
+    maps = attention_maps(make("edt_t"), picture(20, 20), layers=["layers.0"])
+    titles = [axes.get_title() for axes in draw_maps(picture(20, 20), maps, model="edt").axes]
+    assert sum(title.startswith("from row") for title in titles) == len(maps) / 2 == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("edt.body.layers.2.residual_group.blocks.3.attns.1", 3),
+        ("ipt.body.decoder.layers.11.multihead_attn", 11),
+        ("encoder_level1.0.attn", 0),
+        ("layers.0.residual_group.overlap_attn.attn", None),
+        ("la", None),
+    ],
+)
+def test_blocks_are_numbered_within_their_stage(name, block):
+    assert block_of(name) == block
 
 
 def test_every_transformer_of_the_catalogue_has_attention_in_every_block():

@@ -14,6 +14,7 @@ from torch import Tensor
 from pixmend.analyze.cka import (
     Inputs,
     Layer,
+    Similarity,
     branches,
     cka,
     clean_patches,
@@ -26,7 +27,7 @@ from pixmend.analyze.cka import (
 from pixmend.analyze.cka import draw as draw_figure
 from pixmend.analyze.cka.layers import groups_of
 from pixmend.analyze.cka.summary import summaries
-from pixmend.analyze.points import find_points, watched
+from pixmend.analyze.points import Point, find_points, watched
 from pixmend.degrade import JPEG, Bicubic, Chain, GaussianNoise, Round8, round8
 from pixmend.errors import PixmendError
 from pixmend.evaluate.baseline import BicubicEnlarge
@@ -147,6 +148,13 @@ def test_constant_features_are_like_nothing(value):
     assert math.isnan(cka(torch.full((8, 3, 5, 5), value), draw(8, 3)))
 
 
+def test_features_in_double_precision_are_left_as_they_are():
+    x = torch.rand(6, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    before = x.clone()
+    cka(x, x.square())
+    assert torch.equal(x, before)
+
+
 def test_rounding_is_no_difference():
     rounded = torch.full((8, 1000), 0.3) * (1 + 1e-7 * draw(8, 1000)).float()
     assert bool((rounded != rounded[0]).any())
@@ -249,6 +257,13 @@ def test_two_tasks_of_one_network_see_patches_of_their_own():
     torch.testing.assert_close(found.other, similarity(other, noisy).own)
 
 
+def test_patches_are_given_in_the_precision_of_the_network():
+    network = build(SMALL["edsr_baseline"]).eval()
+    patches = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    single = similarity(network, patches).joint
+    torch.testing.assert_close(similarity(network.double(), patches).joint, single, atol=1e-5, rtol=0)
+
+
 def test_with_itself_a_network_is_compared_like_alone():
     network, patches = single(NARROW), torch.rand(5, 3, 8, 8)
     found = similarity(network, patches, other=network)
@@ -264,6 +279,15 @@ def test_a_figure_has_a_panel_for_each_pair_and_a_bar():
     figure = draw_figure(similarity(network, patches, other=single(SMALL["rdn"])), names=["one", "two"])
     assert [axes.get_xlabel() for axes in figure.axes[:3]] == ["layer", "layer", "layer of two"]
     assert figure.axes[2].images[0].get_array().shape == (len(stream(network)), len(stream(single(SMALL["rdn"]))))
+
+
+def test_colours_begin_at_the_tenth_below_the_smallest_value():
+    layers = tuple(Layer(point=Point(name=name, module=name)) for name in ("one", "two"))
+    joint = torch.tensor([[1.0, 0.87], [0.87, 1.0]], dtype=torch.float64)
+    found = Similarity(layers=layers, other_layers=layers, joint=joint, examples=8, batches=1)
+    panel, bar = draw_figure(found, names=["one"]).axes
+    assert panel.images[0].get_clim() == (0.8, 1.0)
+    assert bar.get_ylabel() == "CKA, colours begin at 0.8"
 
 
 def test_layers_of_another_architecture_are_told_by_their_best_partner():
@@ -387,6 +411,15 @@ def test_networks_are_given_what_their_tasks_are_for():
     )
     torch.testing.assert_close(strong, 2 * weak, rtol=0, atol=1e-6)
     assert float(strong.std() * 255) == pytest.approx(50, rel=0.1)
+
+
+def test_no_two_patches_have_the_same_noise_and_every_time_it_is_the_same():
+    network = build(replace(SMALL["edt_t"], tasks=("dn_g50",))).select("dn_g50")
+    clean = torch.full((4, 3, 8, 8), 128, dtype=torch.uint8)
+    given = Inputs(clean=clean, network=network, chain=task_degradation(network), batch=4)
+    [first], [again] = given, given
+    assert torch.equal(first, again)
+    assert all(not torch.equal(first[one], first[other]) for one in range(4) for other in range(one))
 
 
 def test_a_network_of_one_size_is_given_the_middle():

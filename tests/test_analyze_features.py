@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixmend.analyze.artefacts import (
+    Features,
     Grid,
     Map,
+    Shown,
     Windows,
     blocking,
+    draw_features,
     features_of,
     grid_of,
     milestones,
@@ -303,3 +306,32 @@ def test_no_released_size_is_without_milestones():
         network = build(config)
         chosen = milestones(network.select(network.tasks[0]))
         assert 3 <= len(chosen) <= 6
+
+
+def shown(name: str, picture: torch.Tensor, *, share: float = 0.5) -> Features:
+    one = Shown(name=name, picture=picture, share=share, step=Fraction(1))
+    return Features(shown=(one,), traces={}, result=torch.zeros(3, 4, 4))
+
+
+def test_rows_at_the_edges_have_no_say_in_what_is_black_and_white():
+    picture = noise(40, 40)
+    inside = draw_features({"one": shown("layer", picture)}).axes[0].images[0].get_clim()
+    picture[:2], picture[:, -2:] = 90, -90
+    assert draw_features({"one": shown("layer", picture)}).axes[0].images[0].get_clim() == inside
+
+
+def test_titles_end_with_what_differs_and_say_constant():
+    name = ".".join(["a_module_of_some_length"] * 12) + ".3"
+    title = draw_features({"one": shown(name, torch.zeros(8, 8), share=0.0)}).axes[0].get_title()
+    first, second = title.splitlines()
+    assert first.startswith("...") and first.endswith(".3") and len(first) <= 200
+    assert second == "8 x 8; constant"
+
+
+def test_traces_of_all_networks_have_one_scale():
+    torch.manual_seed(0)
+    image = torch.rand(3, 64, 64)
+    found = {name: features_of(network_of(name), image) for name in ("edt_t", "swinir")}
+    assert all(each.traces for each in found.values())
+    limits = [axes.get_ylim() for axes in draw_features(found).axes if axes.get_ylabel().startswith("difference")]
+    assert len(limits) == 4 and limits[0] == limits[2] and limits[1] == limits[3]

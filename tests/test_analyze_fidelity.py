@@ -18,7 +18,7 @@ from pixmend.analyze.fidelity import (
     ensemble,
     fidelity_of,
 )
-from pixmend.analyze.fidelity.figure import draw, window_of
+from pixmend.analyze.fidelity.figure import draw, places_of, window_of
 from pixmend.analyze.fidelity.residual import degradation_of
 from pixmend.degrade import JPEG, Bicubic, Chain, GaussianBlur, GaussianNoise, Round8, imresize
 from pixmend.errors import PixmendError
@@ -179,6 +179,22 @@ def test_the_rain_taken_out_is_the_map() -> None:
     assert found.map.values.min() == pytest.approx(51, abs=1e-3)
 
 
+def test_what_is_removed_is_the_picture_less_the_result_and_what_comes_back_is_less_the_picture() -> None:
+    removed = difference_removed(smooth(), smooth() + 0.2)
+    contradicted = fidelity_of([Brighter(0.1, task="jpeg_q90")], smooth(8, 8), again=Round8()).answers[0].residual
+
+    torch.testing.assert_close(removed.signed, torch.full((3, 48, 40), 51.0))
+    torch.testing.assert_close(contradicted.signed, torch.full((3, 8, 8), 25.5), atol=0.51, rtol=0)  # of whole levels
+
+
+def test_a_map_is_the_root_of_the_mean_square_of_the_colours() -> None:
+    other = smooth() + torch.tensor([0.3, 0.0, 0.4]).view(3, 1, 1)
+
+    values = difference_removed(smooth(), other).map.values
+
+    torch.testing.assert_close(values, torch.full((48, 40), 255 * math.sqrt(0.25 / 3)))
+
+
 def test_bicubic_enlargement_does_not_depend_on_how_the_picture_lies() -> None:
     _, doubt = ensemble(lambda image: imresize(image, scale=3), torch.rand(3, 9, 13) * 0.2 + 0.4)
 
@@ -291,6 +307,30 @@ def test_the_worst_places_are_ranked_and_do_not_overlap() -> None:
             assert apart or place is other
 
 
+def test_places_keep_off_the_borders_of_large_pictures_and_above_half_a_level() -> None:
+    result = torch.zeros(3, 160, 176)
+    values = torch.zeros(160, 176)
+    values[:, :16] = 9  # what 8 pixels of the input show at scale 2
+    values[40:60, 100:120] = 2
+    values[100:120, 40:60] = 0.4
+
+    places = places_of(DoubtMap(name="ensemble", values=values), result, scale=2)
+
+    assert places[0].value == 2 and places[0].left + 19 >= 100 and places[0].left <= 119
+    assert all(place.left >= 16 and place.value > 0.5 for place in places)
+    assert places_of(DoubtMap(name="ensemble", values=values[:, :20]), result[:, :, :20], scale=2)[0].left == 0
+
+
+def test_without_the_true_picture_places_are_shown_beside_the_input() -> None:
+    pytest.importorskip("matplotlib")
+    low = smooth(12, 14)
+
+    figure = draw(["one"], fidelity_of([BicubicEnlarge(2)], low), given=low)
+
+    told = [part.get_supxlabel() for part in figure.subfigs[0].subfigs]
+    assert any(text.endswith("result | input") or text.startswith("no place") for text in told)
+
+
 def test_where_nothing_is_in_doubt_there_is_no_worst_place() -> None:
     assert DoubtMap(name="ensemble", values=torch.zeros(9, 9)).worst(4) == []
 
@@ -311,6 +351,16 @@ def test_every_family_can_be_asked_and_is_left_as_it_was(name: str) -> None:
     assert network.training and all(parameter.requires_grad for parameter in network.parameters())
 
 
+def test_a_network_in_double_precision_stays_so() -> None:
+    torch.manual_seed(0)
+    network = build(SMALL["edsr_baseline"]).double()
+    before = [parameter.clone() for parameter in network.parameters()]
+
+    fidelity_of([network], smooth(9, 11))
+
+    assert all(torch.equal(one, other) for one, other in zip(network.parameters(), before, strict=True))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 2)])
 @pytest.mark.parametrize("network", [BicubicEnlarge(2), Brighter(0.1, task="dn_g15"), Identity()])
 def test_the_smallest_pictures_have_an_answer_and_a_figure(network: Restorer, size: tuple[int, int]) -> None:
@@ -320,10 +370,21 @@ def test_the_smallest_pictures_have_an_answer_and_a_figure(network: Restorer, si
     true = torch.rand(3, size[0] * network.scale, size[1] * network.scale)
 
     found = fidelity_of([network, network], low, true=true)
-    figure = draw(["one", "two"], found, true=true)
+    figure = draw(["one", "two"], found, given=low, true=true)
 
     assert len(figure.subfigs) == 3
     assert window_of(found.answers[0].result) == 16
+
+
+def test_results_are_what_a_file_holds_and_what_it_cuts_off_is_no_doubt() -> None:
+    class Ramp(Restorer):
+        def restore(self, x: Tensor) -> Tensor:
+            return x + 2 + torch.linspace(0, 1, x.shape[-1])
+
+    answer = fidelity_of([Ramp()], smooth(6, 8)).answers[0]
+
+    assert torch.equal(answer.result, torch.ones(3, 6, 8))
+    assert float(answer.ensemble.values.max()) == 0
 
 
 def test_progress_ends_with_all_passes_of_all_networks() -> None:

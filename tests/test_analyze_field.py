@@ -143,6 +143,32 @@ def test_no_pixels_and_pixels_that_nothing_moves_are_refused() -> None:
         receptive_field(Black(), noise(3, 16, 16))
 
 
+def test_channels_of_opposite_sign_do_not_cancel() -> None:
+    class Difference(Restorer):
+        def restore(self, x: Tensor) -> Tensor:
+            return (x[:, :1] - x[:, 1:2]).expand(-1, 3, -1, -1)
+
+    assert float(receptive_field(Difference(), noise(3, 5, 5), at=[(2, 2)]).map[2, 2]) == 2
+
+
+def test_pixels_of_the_mean_are_spread_over_a_cell_of_the_input() -> None:
+    pixels = receptive_field(BicubicEnlarge(2), noise(3, 40, 40), pixels=9).pixels
+    for places in zip(*pixels, strict=True):
+        assert 12 <= max(places) - min(places) < 16  # 8 pixels of the input
+        assert min(places) >= 32 and max(places) < 48
+
+
+def test_it_asks_in_inference_mode_and_leaves_the_picture_alone() -> None:
+    network = Convolutions(2)
+    plain = receptive_field(network, noise(3, 9, 9))
+    with torch.inference_mode():
+        made_there = noise(3, 9, 9)
+        found = receptive_field(network, made_there)
+    assert torch.equal(found.map, plain.map)
+    assert torch.equal(receptive_field(network, made_there).map, plain.map)
+    assert not made_there.requires_grad
+
+
 def test_half_precision_is_refused() -> None:
     with pytest.raises(PixmendError, match="expected float32"):
         receptive_field(Convolutions(1).half(), noise(3, 16, 16))

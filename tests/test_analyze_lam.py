@@ -26,6 +26,7 @@ from pixmend.analyze.lam import (
     Part,
     Window,
     busiest_window,
+    common_multiple,
     common_scale,
     density,
     diffusion_index,
@@ -436,7 +437,21 @@ def test_what_lies_at_a_cut_is_told_and_at_the_pictures_own_border_is_not():
     window = Window(top=5, left=5, size=4)
     cut = Part(top=8, left=0, height=20, width=20, window=window)
     assert cut.share_at_cut(values, whole=(40, 40)) == pytest.approx(0.25)
-    assert Part(top=0, left=0, height=20, width=20, window=window).share_at_cut(values, whole=(40, 40)) == 0
+    corner = Part(top=0, left=0, height=20, width=20, window=window)
+    assert corner.share_at_cut(values, whole=(40, 40)) == 0
+    values[18, 10], values[10, 18] = 2, 4
+    assert corner.share_at_cut(values, whole=(40, 20)) == pytest.approx(0.2)
+    assert corner.share_at_cut(values, whole=(20, 40)) == pytest.approx(0.4)
+
+
+def test_parts_begin_where_windows_of_all_networks_do_unless_that_is_far():
+    class Windowed(Identity):
+        def __init__(self, multiple: int) -> None:
+            super().__init__()
+            self.multiple = multiple
+
+    assert common_multiple([Windowed(8), Windowed(12)]) == 24
+    assert common_multiple([Windowed(16), Windowed(24), Windowed(7)]) == 1
 
 
 def test_networks_of_different_scales_are_refused():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pixmend import analyze
 from pixmend.analyze.network import asked, check_askable
 from pixmend.analyze.place import busiest
 from pixmend.analyze.points import Point, find_points, points_of, watched
@@ -116,6 +117,16 @@ def test_half_precision_is_refused_with_the_way_out():
         points_of(network_of("edsr_baseline").bfloat16())
 
 
+def test_autocast_outside_does_not_reach_inside():
+    network, x = network_of("edsr_baseline"), torch.rand(1, 3, 8, 8)
+    with torch.no_grad():
+        expected = network(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert not torch.equal(network(x), expected)
+            with asked(network):
+                assert torch.equal(network(x), expected)
+
+
 def test_the_task_of_a_network_with_several_has_its_blocks():
     network = build(EDTConfig(tasks=("sr_x2", "dn_g25"), features=2, dim=8, depths=(2,), num_heads=2, window=(2, 4)))
     assert len(blocks_of(network.select("dn_g25"))) == len(blocks_of(network)) == 2
@@ -127,5 +138,27 @@ def test_the_busiest_place_is_where_the_texture_is():
     top, left = busiest(image, size=(10, 10))
     assert 18 <= top <= 20 and 31 <= left <= 33
     assert busiest(torch.zeros(3, 5, 5), size=(2, 2)) == (0, 0)
+    striped = torch.zeros(3, 20, 20)
+    striped[:, 9:16:2] = 1  # level stripes alone
+    assert busiest(striped, size=(8, 8)) == (9, 0)
+    assert busiest(striped.mT, size=(8, 8)) == (0, 9)
     with pytest.raises(PixmendError, match="window of 9 x 9 does not fit into a picture of 60 x 8"):
         busiest(torch.zeros(3, 8, 60), size=(9, 9))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda network: analyze.local_attribution(network, torch.rand(3, 8, 8), top=0, left=0, size=2),
+        lambda network: analyze.similarity(network, torch.rand(8, 3, 8, 8)),
+        lambda network: analyze.receptive_field(network, torch.rand(3, 8, 8)),
+        lambda network: analyze.attention_distance(network, torch.rand(1, 3, 8, 8)),
+        lambda network: analyze.features_of(network, torch.rand(3, 8, 8)),
+        lambda network: analyze.fidelity_of([network], torch.rand(3, 8, 8)),
+        points_of,
+    ],
+)
+def test_a_network_of_several_tasks_is_asked_for_one_of_them(ask):
+    network = build(EDTConfig(tasks=("sr_x2", "dn_g25"), features=2, dim=8, depths=(2,), num_heads=2, window=(2, 4)))
+    with pytest.raises(PixmendError, match=r"network\.select\(NAME\), of sr_x2, dn_g25"):
+        ask(network)

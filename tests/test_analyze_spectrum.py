@@ -1,6 +1,8 @@
 """Spectra of features and of errors."""
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -9,14 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixmend.analyze.artefacts import (
+    Amplitudes,
     amplitudes_by_depth,
+    draw_errors,
+    draw_spectra,
     error_spectrum,
     mean_spectrum,
+    milestones,
     relative_log_amplitude,
     rings_for,
 )
 from pixmend.analyze.artefacts.spectrum import by_ring, hann
 from pixmend.errors import PixmendError
+from pixmend.evaluate.baseline import BicubicEnlarge
 from pixmend.models import build
 from small import SMALL
 
@@ -139,6 +146,16 @@ def test_noise_has_all_frequencies_alike_and_blur_takes_the_high_ones():
     assert blurred[3].item() == pytest.approx(plain[3].item(), abs=0.2)
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 96)])
+def test_amplitudes_of_noise_about_a_mean_are_known(height, width):
+    # log |F| of noise is on average that of its deviation less half of Euler's constant; |F(0)| is the mean times
+    # the root of the number of values.
+    noise = torch.randn(32, height, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = math.log(0.1) - 0.57722 / 2 - math.log(3 * math.sqrt(height * width))
+    found = relative_log_amplitude(3 + 0.1 * noise)
+    torch.testing.assert_close(found[8:], torch.full_like(found[8:], expected), atol=0.15, rtol=0)
+
+
 def test_frequency_zero_is_the_mean_of_a_channel():
     values = noise(8, 32, 32)
     values = values - values.mean(dim=(1, 2), keepdim=True)
@@ -172,7 +189,37 @@ def test_every_block_of_every_family_has_a_spectrum(name):
     assert len(inside) == (len(found) // 2 if name in ("edt_t", "hat", "restormer", "swinir") else 0)
 
 
-def test_the_error_names_the_layer():
+def test_layers_whose_maps_are_too_small_are_left_out():
     network = build(SMALL["restormer"])
-    with pytest.raises(PixmendError, match=r"encoder_level2\.0.*expected a map of 8 x 8"):
-        amplitudes_by_depth(network, torch.rand(3, 12, 12))
+    found = [each.name for each in amplitudes_by_depth(network, torch.rand(3, 12, 12))]
+    assert "encoder_level1.0" in found and "refinement.0" in found
+    assert not [name for name in found if "level2" in name or "level3" in name or "latent" in name]
+
+
+def test_a_picture_too_small_for_all_layers_is_refused_with_the_size_that_is_needed():
+    network = build(replace(SMALL["edt_t"], tasks=("sr_x2", "dn_g50"))).select("dn_g50")
+    with pytest.raises(PixmendError, match="expected a picture of 32 x 32 or more, got 20 x 24"):
+        amplitudes_by_depth(network, torch.rand(3, 24, 20))
+
+
+@pytest.mark.parametrize("what", [milestones, lambda network: amplitudes_by_depth(network, torch.rand(3, 16, 16))])
+def test_what_has_no_layers_is_refused(what):
+    with pytest.raises(PixmendError, match="has no layers"):
+        what(BicubicEnlarge(2))
+
+
+def test_one_value_far_below_all_others_does_not_flatten_them():
+    logs = [-7.0, -7.5, -8.0, -40.0, -7.2]
+    amplitudes = [
+        Amplitudes(name=str(place), log=torch.tensor([0.0, -5.0, log]), step=Fraction(1))
+        for place, log in enumerate(logs)
+    ]
+    right = draw_spectra({"one": amplitudes}).axes[1]
+    assert -9 < right.get_ylim()[0] < -8
+    assert [text.get_text() for text in right.texts] == ["-40"]
+
+
+def test_flat_pictures_are_drawn_without_a_warning(recwarn):
+    flat = torch.full((3, 32, 32), 0.5)
+    draw_errors({"input": error_spectrum(flat, flat, scale=1, rings=16)}, scale=1)
+    assert not recwarn.list

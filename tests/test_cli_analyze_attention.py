@@ -113,7 +113,22 @@ def test_of_a_large_picture_the_part_around_the_place_is_asked(photo, capsys):
 
 
 def test_a_crop_is_asked_whole(photo, capsys):
-    assert asked(capsys, photo, "--crop", "0,8,16,24")["part"] == "24 x 16 from row 0, column 0"
+    assert asked(capsys, photo, "--crop", "0,8,16,24")["part"] == "24 x 16 from row 0, column 8"
+
+
+def test_places_are_those_of_the_picture_that_was_given_and_not_of_the_crop(photo, capsys):
+    layer = ("--layer", "layers.0.residual_group.blocks.0", "--crop", "12,8,16,24")
+    assert asked(capsys, photo, *layer, "--at", "20,10")["maps"][0]["query"] == [20, 10]
+    assert "outside the part from row 12, column 8" in refused(capsys, photo, *layer, "--at", "3,10", "--force")
+    assert "--at 30,10: lies outside" in refused(capsys, photo, *layer, "--at", "30,10", "--force")
+
+
+def test_a_picture_that_is_mostly_extension_is_told(photo, capsys):
+    Image.new("L", (3, 5), 90).save("dot.png")
+    assert run(["analyze", "attention", "dot.png", "--model", "default"]) == 0
+    assert "3 x 5 are extended to 16 x 16: 94.1% of the tokens are no picture" in capsys.readouterr().err
+    assert run(["analyze", "attention", photo, "--model", "default"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_grey_picture_of_one_pixel_is_asked(photo, capsys):

@@ -27,8 +27,8 @@ def call(pictures, tmp_path):
 def test_one_network_gives_a_line_a_figure_and_its_numbers(call, tmp_path):
     result = call()
     assert result.exit_code == 0, result.output
-    assert result.stderr == ""
-    assert "default:sr_x2" in result.stdout and "neighbours" in result.stdout
+    assert result.stderr.split("tell")[0].split() == ["note:", "batches", "of", "6", "examples"]
+    assert "mean of all pairs" in result.stdout and "neighbours" in result.stdout
     assert result.stdout.split()[-2:] == [str(tmp_path / "figure.png"), str(tmp_path / "figure.npz")]
     with np.load(tmp_path / "figure.npz") as arrays, Image.open(tmp_path / "figure.png") as drawn:
         layers = len(arrays["first_layers"])
@@ -78,7 +78,8 @@ def test_one_chain_serves_all_networks_and_two_one_each(call):
     ("options", "words"),
     [
         (("--model", "bicubic:sr_x2"), "no layers to compare"),
-        (("--model", "restormer:deblur"), "with --chain"),
+        (("--model", "restormer:deblur"), "task deblur does not say how pictures are spoiled: give --chain"),
+        (("--model", "rcdnet"), "task dr does not say how pictures are spoiled: give --chain, such as rain_light()"),
         (("--model", "restormer_dual"), "two views"),
         (("--size", "512"), "no picture has 1024 x 1024 pixels"),
         (("--chain", "nonsense()"), "nonsense"),

@@ -84,8 +84,28 @@ def test_a_tiny_picture_is_shown_without_a_trace(here):
     write_image("tiny.png", torch.rand(1, 3, 2))
     result = call("features", "tiny.png")
     assert result.exit_code == 0, result.output
-    assert "no windows, or too few in the picture" in result.stderr
+    assert "default:sr_x2: too few windows in the picture for traces: a larger --crop" in result.stderr
     assert "shifted" not in result.stdout
+    facts = json.loads(Image.open("tiny-features.png").text["pixmend"])
+    assert "borders" not in facts and "offsets" not in facts
+
+
+def test_a_period_too_long_for_the_picture_says_what_it_needs(here):
+    result = call("features", EXAMPLE, *CROP, "--period", "40", "--offsets", "1")
+    assert "80 pixels along a side are needed to look for borders every 40" in " ".join(result.stderr.split())
+
+
+def test_a_picture_that_has_traces_of_its_own_is_said(here):
+    result = call("features", EXAMPLE, *CROP, "--offsets", "1")
+    assert "default:sr_x2: the picture itself has traces of up to" in " ".join(result.stderr.split())
+
+
+def test_a_flat_picture_has_flat_features_and_nothing_to_restore(here):
+    write_image("flat.png", torch.full((3, 64, 64), 0.5))
+    result = call("features", "flat.png", "--offsets", "1")
+    assert result.exit_code == 0, result.output
+    assert "flat" in result.stdout.split("input")[1].split() and "nan" not in result.stdout
+    assert "flat.png: is the same everywhere, so there is nothing to restore" in refusal("errors", "flat.png", *CHAIN)
 
 
 def test_what_cannot_be_asked_is_refused_in_one_line(here):
@@ -122,8 +142,15 @@ def test_spectra_as_json_say_what_pi_stands_for(here):
     assert {layer["pixels"] for layer in content["models"]["default:dn_g25"].values()} == {4.0}
 
 
-def test_bicubic_has_no_layers(here):
-    assert "no layers to look into" in refusal("spectrum", EXAMPLE, *CROP, "--model", "bicubic:sr_x2")
+@pytest.mark.parametrize("command", ["spectrum", "features"])
+def test_bicubic_has_no_layers(here, command):
+    assert "bicubic: it has no layers to look into" in refusal(command, EXAMPLE, *CROP, "--model", "bicubic:sr_x2")
+
+
+def test_layers_that_are_too_small_are_said_and_left_out(here):
+    result = call("spectrum", EXAMPLE, "--crop", "40,40,24,28", "--model", "default", "--model", "default:dn_g25")
+    assert "expected a picture of 32 x 32 or more, got 28 x 24" in str(result.exception)
+    assert str(result.exception).startswith("default:dn_g25: ")
 
 
 def test_errors_of_a_folder_are_those_of_its_files_whether_made_or_given(here):

@@ -37,6 +37,7 @@ def test_without_more_than_a_picture_the_default_network_enlarges_it(low):
     assert "degraded again by bicubic(scale=2), rms " in result.stdout
     assert result.stdout.split()[-2:] == ["low-fidelity.png", "low-fidelity.npz"]
     assert result.stderr == ""
+    assert "worst place" in result.stdout and "small ones prove nothing" in result.stdout
 
 
 def test_the_figure_and_the_arrays_say_what_was_asked(low):
@@ -49,6 +50,13 @@ def test_the_figure_and_the_arrays_say_what_was_asked(low):
         assert arrays["back-projection_0"].shape == (20, 10)
         assert arrays["ensemble_0"].shape == (60, 30)
     assert facts["fidelity of"] == "bicubic" and facts["picture"] == "low.png" and facts["crop"] == "2,3,20,10"
+    assert facts["outer pixels left out of its numbers"] == 2
+
+
+def test_what_was_not_degraded_again_is_not_said_to_be(low):
+    assert "nothing above half a level" in call(low, "--model", "bicubic:sr_x2").stdout
+    content = json.loads(call(low, "--model", "default:dn_g25", "--force", "--json").stdout)
+    assert "degraded again by" not in content["facts"]
 
 
 def test_json_is_all_that_is_printed_and_holds_the_places(low):
@@ -98,6 +106,21 @@ def test_a_grey_picture_is_asked_about_as_three_equal_colours(low):
     assert call("grey.png", "--model", "bicubic:sr_x2").exit_code == 0
 
 
+def test_a_chain_that_shrinks_takes_a_picture_of_any_size(low):
+    write_image("odd.png", read_image(low)[:, :23, :31])
+    content = json.loads(
+        call(
+            "odd.png", "--chain", "bicubic(scale=2)", "--model", "bicubic:sr_x2", "--crop", "1,2,10,13", "--json"
+        ).stdout
+    )
+
+    assert content["facts"]["size"] == "13 x 10"
+    with np.load("odd-fidelity.npz") as arrays:
+        result = torch.from_numpy(arrays["result_0"])
+        error = ((result - read_image("odd.png")[:, 2:22, 4:30]) * 255).square().mean(0).sqrt()
+        torch.testing.assert_close(torch.from_numpy(arrays["error_0"]), error, atol=1e-2, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -106,7 +129,10 @@ def test_a_grey_picture_is_asked_about_as_three_equal_colours(low):
         (["--again", "bicubic(scale=2), gaussian_noise(sigma=5)"], "draws at random"),
         (["--again", "bicubique(scale=2)"], "did you mean bicubic?"),
         (["--crop", "20,20,20,20"], "goes beyond the picture"),
-        (["--chain", "bicubic(scale=5)"], "multiples of 5"),
+        (["--chain", "bicubic(scale=25)"], "multiples of 25"),
+        (["--chain", "bicubic(scale=4)"], "the true picture is 32 x 24, and 2 times 8 x 6 was expected"),
+        (["--chain", "bicubic(scale=4)", "--crop", "0,0,4,4"], "the true picture is 32 x 24, and 2 times 8 x 6"),
+        (["--true", "low.png", "--crop", "0,0,4,4"], "the true picture is 32 x 24, and 2 times 32 x 24"),
         (["--model", "default:sr_x4"], "scales 2 and 4"),
         (["--model", "bicubic:sr_x2"], "named twice"),
         (["--out", "figure.jpg"], "figures are PNG"),

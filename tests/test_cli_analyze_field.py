@@ -66,6 +66,16 @@ def test_of_a_large_picture_the_most_detailed_part_is_asked_and_said(run: Run) -
     assert f"--crop {top},{left},128,128" in result.stderr
 
 
+def test_a_pixel_is_counted_from_the_corner_of_the_picture_and_the_part_lies_around_it(run: Run) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 300, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("large.png")
+    result = run("large.png", "--model", "bicubic:sr_x2", "--pixels", "2", "--at", "140,200", "--json")
+    found = json.loads(result.stdout)
+    assert found["row, column"] == [140, 200] and found["top, left, height, width"] == [22, 136, 128, 128]
+    field = np.load("large-field.npz")["0_one"]
+    assert np.unravel_index(field.argmax(), field.shape) == (140 - 22, 200 - 136)
+
+
 def test_a_picture_of_less_than_two_windows_has_a_field_and_no_cut(run: Run) -> None:
     result = run("noise.png", "--model", "default:sr_x2", "--crop", "0,0,20,20", "--pixels", "2", "--json")
     (only,) = json.loads(result.stdout)["fields"]
@@ -75,8 +85,16 @@ def test_a_picture_of_less_than_two_windows_has_a_field_and_no_cut(run: Run) -> 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--at", "40,0"), "--at 40,0: lies outside the 48 x 40 pixels that are asked"),
-        (("--at", "-1,0"), "--at: expected ROW,COLUMN such as 40,64, got '-1,0'"),
+        (
+            ("--at", "40,0"),
+            "--at 40,0: lies outside the picture: expected a row of 0 to 39, a column of 0 to 47",
+        ),
+        (
+            ("--at", "3,40", "--crop", "4,0,20,20"),
+            "--at 3,40: lies outside --crop: expected a row of 4 to 23, a column of 0 to 19",
+        ),
+        (("--at", "-1,0"), "--at: expected ROW,COLUMN such as 40,32, got '-1,0'"),
+        (("--at", f"{'9' * 5000},0"), "--at: expected ROW,COLUMN"),
         (("--crop", "0,0,99,8"), "--crop 0,0,99,8: goes beyond the picture of 48 x 40"),
         (("--out", "nowhere/f.png"), "there is no folder nowhere"),
     ],

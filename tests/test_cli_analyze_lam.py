@@ -72,6 +72,28 @@ def test_only_the_input_around_the_window_is_given_and_what_that_cuts_is_said(fo
     assert "cut" not in capsys.readouterr().err
 
 
+def test_a_part_that_a_grid_makes_larger_is_told(folder, capsys):
+    quick = ["analyze", "lam", "one.png", "--steps", "1", "--window", "40,40", "--around", "4"]
+    assert run([*quick, "--model", "default:sr_x2"]) == 0
+    said = "note: part 31 x 31: default:sr_x2's grid of 16; a diffusion index is comparable within one part only"
+    assert said in capsys.readouterr().err
+    assert run([*quick, "--model", "bicubic:sr_x2", "--force"]) == 0
+    assert "grid" not in capsys.readouterr().err
+
+
+def test_a_sum_that_is_far_from_the_difference_is_told(folder, capsys):
+    x = 0.5 + 0.03 * torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    x[:, 8:15] = 0.95  # its blur reaches into the window, which has nearly nothing of its own
+    write_image("one.png", x)
+    window = [*LAM, "--window", "32,24", "--detector", "edges"]
+    assert run([*window, "--steps", "1"]) == 0
+    said = r"note: bicubic: the sum is (\S+) of the difference, where 1 would be right: .*more --steps"
+    found = re.search(said, capsys.readouterr().err)
+    assert found and not 0.5 <= float(found[1]) <= 2
+    assert run([*window, "--steps", "300", "--force"]) == 0
+    assert "of the difference" not in capsys.readouterr().err
+
+
 def test_undefined_gradients_are_told(folder, capsys):
     x = torch.rand(3, 30, 30, generator=torch.Generator().manual_seed(0))
     x[:, 10:18, 10:18] = 0.5
@@ -192,6 +214,9 @@ def test_folders_without_pictures_that_can_be_asked_are_refused(folder, capsys):
     assert run(["analyze", "di", "many", "--model", "bicubic:sr_x2", "--size", "100"]) == 1
     assert "none of 3 pictures could be asked about" in capsys.readouterr().err
     assert run(["analyze", "di", "nowhere", "--model", "bicubic:sr_x2"]) == 1
+    assert "nowhere: no such folder" in capsys.readouterr().err
+    assert run(["analyze", "di", "one.png", "--model", "bicubic:sr_x2"]) == 1
+    assert "one.png: expected a folder of pictures" in capsys.readouterr().err
     Path("many-di.json").write_text("mine")
     assert run(["analyze", "di", "many", "--model", "bicubic:sr_x2", *QUICK]) == 1
     assert Path("many-di.json").read_text() == "mine"

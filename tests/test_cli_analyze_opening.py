@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pixmend.cli.analyze.opening import figure_path, open_networks, open_picture
+from pixmend.degrade import Bicubic
 from pixmend.errors import PixmendError
 from pixmend.image import read_image, write_image
 
@@ -37,6 +38,7 @@ def test_an_untrained_network_is_the_same_every_time_and_leaves_the_generator_al
     ("models", "says"),
     [
         (["bicubic"], "bicubic: by how much"),
+        (["default:dn_g25", "bicubic"], "bicubic: by how much"),
         (["defualt"], "no weights are called 'defualt'"),
         (["default:sr_x9"], r"no task 'sr_x9'.*as in default:sr_x2"),
         (["default", "default:sr_x2"], "default:sr_x2 is named twice"),
@@ -60,10 +62,26 @@ def test_a_picture_is_spoiled_then_cut_and_fits_the_channels(tmp_path):
     assert open_picture(tmp_path / "grey.png", takes=3).shape == (3, height, width)
 
 
-@pytest.mark.parametrize("crop", ["1,2,3", "0,0,0,4", "a,b,c,d", "-1,0,4,4", "0,0,9999,4"])
+@pytest.mark.parametrize(
+    "crop", ["1,2,3", "0,0,0,4", "a,b,c,d", "-1,0,4,4", "0,0,9999,4", "0,0,00,4", "0,0, 0,4", f"{'9' * 5000},0,4,4"]
+)
 def test_a_part_that_is_none_is_refused(crop):
     with pytest.raises(PixmendError, match="--crop"):
         open_picture(EXAMPLE, takes=3, crop=crop)
+
+
+def test_a_chain_that_shrinks_is_given_sides_it_divides(tmp_path):
+    image = read_image(EXAMPLE)[:, :31, :26]
+    write_image(tmp_path / "odd.png", image)
+    low = open_picture(tmp_path / "odd.png", takes=3, chain="bicubic(scale=4)")
+    assert torch.equal(low, Bicubic(scale=4)(image[:, :28, :24]))
+    with pytest.raises(PixmendError, match="multiples of 40"):
+        open_picture(tmp_path / "odd.png", takes=3, chain="bicubic(scale=40)")
+
+
+def test_bicubic_enlarges_like_the_first_network_that_does():
+    names = ["default:dn_g25", "bicubic", "default:sr_x4"]
+    assert [each.network.scale for each in open_networks(names)] == [1, 4, 4]
 
 
 def test_two_views_are_refused():
@@ -78,6 +96,8 @@ def test_nothing_is_replaced_unless_told(tmp_path):
     with pytest.raises(PixmendError, match=r"lam\.npz: exists already"):
         figure_path(path, of=EXAMPLE, command="lam", force=False)
     assert figure_path(path, of=EXAMPLE, command="lam", force=True) == path
+    with pytest.raises(PixmendError, match=r"is what is asked about, and never replaced"):
+        figure_path(EXAMPLE, of=EXAMPLE, command="lam", force=True)
     with pytest.raises(PixmendError, match=r"figures are PNG"):
         figure_path(tmp_path / "lam.jpg", of=EXAMPLE, command="lam", force=False)
     with pytest.raises(PixmendError, match="there is no folder"):

@@ -17,7 +17,7 @@ from pixmend.image import read_image, write_image
 from pixmend.models import build
 from pixmend.serve.blocks import HOST, check_port, import_gradio, launch
 from pixmend.serve.blocks import build as build_page
-from pixmend.serve.page import MOST_PIXELS, Page, Shown, for_screen, window_at, with_channels
+from pixmend.serve.page import MOST_PIXELS, STEPS, Page, Shown, for_screen, window_at, with_channels
 from small import SMALL
 
 pytest.importorskip("matplotlib")
@@ -81,14 +81,29 @@ def test_a_click_is_answered_as_the_library_answers(page, picture):
 
     answered = page.ask(seen, window)
 
-    expected = local_attribution(BicubicEnlarge(2), seen.x, top=16, left=16, size=8)
+    expected = local_attribution(BicubicEnlarge(2), seen.x, top=16, left=16, size=8, steps=STEPS)
     assert [row[0] for row in answered.rows] == ["bicubic", "other"]
     assert answered.rows[0][1] == f"{expected.diffusion_index:.2f}"
     with np.load(answered.arrays) as arrays:
         torch.testing.assert_close(torch.from_numpy(arrays["map_1"]), expected.map)
         assert json.loads(str(arrays["pixmend"]))["picture"] == "low.png"
     assert Image.open(answered.figure).format == "PNG"
-    assert answered.told == "low.png: 8 x 8 pixels of the result at x 16, y 16"
+    assert answered.told.startswith(
+        "low.png: 8 x 8 pixels of the result at x 16, y 16; the networks were given 32 x 24"
+    )
+
+
+def test_what_was_asked_is_in_the_answer_and_in_the_files(page, picture):
+    seen = page.open(picture)
+
+    answered = page.ask(seen, window_at(30, 20, size=8, shown=seen), margin=4, steps=3)
+
+    assert "given 12 x 12 of the input, in 3 steps" in answered.told
+    with np.load(answered.arrays) as arrays:
+        facts = json.loads(str(arrays["pixmend"]))
+        assert arrays["map_0"].shape == (12, 12)
+    assert (facts["detector"], facts["path"], facts["steps"]) == ("gradient", "blur, sigma 1.2", 3)
+    assert facts["given"].startswith("12 x 12 at top ")
 
 
 def test_every_answer_has_files_of_its_own(page, picture):
@@ -104,7 +119,7 @@ def test_progress_counts_the_steps_of_all_networks(page, picture):
 
     page.ask(seen, window_at(9, 9, size=8, shown=seen), progress=lambda done, total: told.append((done, total)))
 
-    assert told[-1] == (100, 100) and [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (2 * STEPS, 2 * STEPS) and [done for done, _ in told] == sorted(done for done, _ in told)
 
 
 def test_an_even_picture_is_refused_and_the_network_named(page, tmp_path):
@@ -142,7 +157,7 @@ def test_grey_pictures_have_the_channels_that_the_network_takes():
     [
         ({}, "none"),
         ({"two": BicubicEnlarge(2), "four": BicubicEnlarge(4)}, "two by 2, four by 4"),
-        ({"one": Identity(3), "views": Identity(6)}, "views takes 6 channels, others 3"),
+        ({"one": Identity(3), "views": Identity(6)}, "one 3, views 6"),
         ({"views": Identity(6)}, "two views"),
     ],
 )
@@ -180,7 +195,7 @@ def test_a_click_in_the_browser_is_answered_and_a_wrong_one_is_an_error_on_the_p
         free.bind((HOST, 0))
         port = free.getsockname()[1]
     blocks = build_page(page, page.open(picture))
-    address = launch(blocks, port=port, folder=page.folder, wait=False)
+    address = launch(blocks, port=port, folder=page.folder)
     try:
         with httpx.Client(base_url=address, timeout=60) as client:
             good, bad = (_click(client, x=x, y=20) for x in (20, 2000))
@@ -198,7 +213,7 @@ def _click(client, *, x: int, y: int) -> dict:
     functions = {each["api_name"]: each["id"] for each in client.get("/config").json()["dependencies"]}
     event = {"index": [x, y], "value": None}
     session = f"session{x}"
-    question = {"data": [None, 16], "fn_index": functions["ask"], "session_hash": session, "event_data": event}
+    question = {"data": [None, 16, 10, 4], "fn_index": functions["ask"], "session_hash": session, "event_data": event}
     client.post("/gradio_api/queue/join", json=question).raise_for_status()
     with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
         for line in lines.iter_lines():

@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -24,18 +24,31 @@ def replace(path: Path, content: bytes | memoryview | str) -> None:
     Raises:
         PixmendError: the folder is not there or not writable, or the disk is full; an older file is untouched.
     """
-    part = beside(path)
+    replace_together({path: content.encode() if isinstance(content, str) else content})
+
+
+def replace_together(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Give several files their content once all of it is written: if one cannot be, all are as they were.
+
+    Raises:
+        PixmendError: as ``replace``.
+    """
+    parts = {path: beside(path) for path in contents}
+    path = Path()
     try:
-        with part.open("xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        for path, content in contents.items():
+            with parts[path].open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, part in parts.items():
+            part.replace(path)
     except OSError as error:
         raise not_writable(path, error) from error
     finally:
-        with suppress(OSError):  # the folder may be none
-            part.unlink(missing_ok=True)
+        for part in parts.values():
+            with suppress(OSError):  # the folder may be none
+                part.unlink(missing_ok=True)
 
 
 def beside(path: Path) -> Path:

@@ -74,10 +74,10 @@ def receptive_field(
         PixmendError: a pixel outside the result, none at all, or one that nothing in the picture moves; and as
             ``check_askable``.
     """
-    x = (x if x.dim() == 4 else x[None]).detach()
     like = next(network.parameters(), x)
-    x = x.to(like.device, like.dtype).requires_grad_()
-    with asked(network), torch.enable_grad():
+    with torch.inference_mode(False), asked(network), torch.enable_grad():
+        # A copy, since one made in inference mode has no gradient.
+        x = (x if x.dim() == 4 else x[None]).detach().to(like.device, like.dtype).clone().requires_grad_()
         y = network(x)
         where = _middle(network, y, pixels) if at is None else _inside(y, at)
         maps = []

@@ -7,13 +7,16 @@ import torch
 from torch import nn
 
 from pixmend.errors import PixmendError
+from pixmend.models.base import MultiTask
 
 
 @contextmanager
 def asked(network: nn.Module) -> Iterator[None]:
-    """In evaluation mode and without gradients of parameters while it is asked; both are put back afterwards.
+    """In evaluation mode, in its own precision and without gradients of parameters while it is asked; all of it is put
+    back afterwards.
 
-    Gradients of the input pass. The network belongs to one question at a time: two threads may not ask it at once.
+    Gradients of the input pass, and autocast that somebody entered outside does not reach inside. The network belongs
+    to one question at a time: two threads may not ask it at once.
 
     Raises:
         PixmendError: as ``check_askable``.
@@ -21,11 +24,13 @@ def asked(network: nn.Module) -> Iterator[None]:
     check_askable(network)
     modes = {module: module.training for module in network.modules()}
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    device = next(network.parameters(), torch.empty(0)).device.type
     try:
         network.eval()
         for parameter in learning:
             parameter.requires_grad_(False)
-        yield
+        with torch.autocast(device, enabled=False):
+            yield
     finally:
         for module, mode in modes.items():
             module.training = mode
@@ -37,8 +42,10 @@ def check_askable(network: nn.Module) -> None:
     """Hooks are left out of compiled graphs, and what is measured here drowns in the rounding of half precision.
 
     Raises:
-        PixmendError: the network, or a part of it, is compiled, or is not in float32 or float64.
+        PixmendError: the network, or a part of it, is compiled, is not in float32 or float64, or has several tasks.
     """
+    if isinstance(network, MultiTask):
+        raise PixmendError(f"one task can be asked at a time: give network.select(NAME), of {', '.join(network.tasks)}")
     if hasattr(network, "_orig_mod"):
         raise PixmendError("a compiled network leaves out hooks: give the one it was compiled from")
     for name, module in network.named_modules():

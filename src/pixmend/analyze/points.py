@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from pixmend.analyze.network import asked
+from pixmend.analyze.network import asked, check_askable
 from pixmend.errors import PixmendError, nearest
 from pixmend.models.base import Restorer, blocks_of
 
@@ -45,6 +45,7 @@ def points_of(network: Restorer) -> list[Point]:
         module.register_forward_pre_hook(lambda module, args, name=name: order.append(name))
         for name, module in network.named_modules()
     ]
+    check_askable(network)
     side = network.fixed_size or network.multiple
     like = next(network.parameters(), torch.empty(0))
     try:

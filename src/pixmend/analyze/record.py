@@ -3,6 +3,7 @@
 import io
 import json
 import platform
+import textwrap
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pixmend.errors import PixmendError
-from pixmend.files import replace
+from pixmend.files import replace_together
 from pixmend.image.ink import FAINT
 
 if TYPE_CHECKING:
@@ -39,13 +40,18 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def label(text: str) -> str:
+    """For a figure: what a stranger's file is called is no formula, and one line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text).replace("$", r"\$")
+
+
 def keep(path: Path, figure: "Figure", arrays: Mapping[str, Tensor | np.ndarray], *, facts: Facts) -> Path:
     """Write ``path``, a PNG with the facts in its last line, and the arrays as ``.npz`` beside it, whose path returns.
 
     ``numpy.load(path)["pixmend"]`` gives the facts back as JSON.
 
     Raises:
-        PixmendError: it cannot be written; of the two files each is whole or as it was.
+        PixmendError: they cannot be written; both files are then as they were.
     """
     facts = {**facts, "made by": f"pixmend {version('pixmend')}, torch {torch.__version__}, {platform.machine()}"}
     text = json.dumps(facts, default=str)
@@ -55,8 +61,7 @@ def keep(path: Path, figure: "Figure", arrays: Mapping[str, Tensor | np.ndarray]
     figure.savefig(drawn, format="png", dpi=110, metadata={FACTS: text})
     plain = {name: _array(array) for name, array in arrays.items()}
     np.savez_compressed(packed, allow_pickle=False, **plain, **{FACTS: np.array(text)})
-    replace(beside, packed.getbuffer())
-    replace(path, drawn.getbuffer())
+    replace_together({beside: packed.getbuffer(), path: drawn.getbuffer()})
     return beside
 
 
@@ -66,14 +71,8 @@ def _array(values: Tensor | np.ndarray) -> np.ndarray:
 
 def _line(facts: Facts, *, inches: float) -> str:
     """All facts, broken into lines that fit at 7 points."""
-    lines, most = [""], int(inches * 19)
-    for name, value in facts.items():
-        said = f"{name}: {_said(value)}"
-        said = "".join(letter if letter.isprintable() and letter != "$" else "?" for letter in said)
-        if lines[-1] and len(lines[-1]) + len(said) > most:
-            lines.append("")
-        lines[-1] += f"{' · ' if lines[-1] else ''}{said}"
-    return "\n".join(line if len(line) <= most else f"{line[: most - 3]}..." for line in lines)
+    said = " · ".join(label(f"{name}: {_said(value)}") for name, value in facts.items())
+    return "\n".join(textwrap.wrap(said, width=int(inches * 19), break_on_hyphens=False))
 
 
 def _said(value: Any) -> str:

@@ -2,16 +2,18 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pixmend.analyze.lam import busiest_window
 from pixmend.errors import PixmendError
-from pixmend.serve.page import Answered, Page, Shown, window_at
+from pixmend.serve.page import MARGIN, STEPS, Answered, Page, Shown, window_at
 
 HOST = "127.0.0.1"
 """Nobody else's machine reaches the page."""
-SIZES = (4, 64)
+SIZES, AROUND, PATH_STEPS = (4, 64), (0, 64), (10, 50)
+"""Least and most that the sliders give."""
 _SIZE, _HEIGHT = 16, 420
 
 
@@ -51,6 +53,10 @@ def build(page: Page, first: Shown) -> Any:
                     elem_id="result",
                 )
                 size = gr.Slider(*SIZES, value=_SIZE, step=1, label="window, in pixels of the result")
+                steps = gr.Slider(*PATH_STEPS, value=STEPS, step=10, label="steps: more take longer and are truer")
+                around = gr.Slider(
+                    *AROUND, value=MARGIN, step=4, label="around the window, in pixels of the input: what is given"
+                )
                 upload = gr.UploadButton("Another picture", type="filepath", file_types=["image"])
             with gr.Column(scale=1):
                 told = gr.Markdown()
@@ -62,38 +68,45 @@ def build(page: Page, first: Shown) -> Any:
                     arrays_file = gr.DownloadButton("Arrays (npz)", size="sm")
         figure = gr.Image(type="filepath", format="png", interactive=False, label="attribution", elem_id="figure")
         answers = [told, rows, figure, figure_file, arrays_file]
+        asked = [shown, size, steps, around]
 
-        def ask(seen: Shown, side: int, event: gr.SelectData, progress=gr.Progress()):  # noqa: B008 # pyright: ignore
+        def ask(seen: Shown, side, many, far, event: gr.SelectData, progress=gr.Progress()):  # noqa: B008 # pyright: ignore
             x, y = event.index
-            return _told(gr, page, seen, int(x), int(y), int(side), progress)
+            return _told(gr, page, seen, (int(x), int(y)), (side, many, far), progress)
 
         def open_(path: str, progress=gr.Progress()):  # noqa: B008
             seen = _errors(gr, page.open, Path(path), progress=lambda done, total: progress((done, total)))
             return seen, seen.result, "", None, None, None, None  # what was said of the picture before goes
 
-        def begin(seen: Shown, side: int, progress=gr.Progress()):  # noqa: B008
-            return _first(gr, page, seen, int(side), progress)
+        def begin(seen: Shown, side: float, many: float, far: float, progress=gr.Progress()):  # noqa: B008
+            return _first(gr, page, seen, (side, many, far), progress)
 
-        result.select(ask, [shown, size], answers, api_name="ask")
+        result.select(ask, asked, answers, api_name="ask")
         opened = upload.upload(open_, [upload], [shown, result, *answers], api_name="open")
-        opened.success(begin, [shown, size], answers, api_name="ask_first")
-        blocks.load(begin, [shown, size], answers, api_name="begin")
+        opened.success(begin, asked, answers, api_name="ask_first")
+        blocks.load(begin, asked, answers, api_name="begin")
     return blocks.queue(default_concurrency_limit=1)
 
 
-def _first(gr: Any, page: Page, seen: Shown, side: int, progress: Any) -> tuple[Any, ...]:
+def _first(gr: Any, page: Page, seen: Shown, how: Sequence[float], progress: Any) -> tuple[Any, ...]:
     """The most detailed window, so that there is something to see before the first click."""
-    side = min(side, *seen.result.shape[:2])
+    side = min(int(how[0]), *seen.result.shape[:2])
     window = _errors(gr, busiest_window, seen.x, scale=page.scale, size=side)
-    x, y = window.left + side // 2, window.top + side // 2
-    return _told(gr, page, seen, x, y, side, progress)
+    middle = window.left + side // 2, window.top + side // 2
+    return _told(gr, page, seen, middle, (side, *how[1:]), progress)
 
 
-def _told(gr: Any, page: Page, seen: Shown, x: int, y: int, side: int, progress: Any) -> tuple[Any, ...]:
-    window = _errors(gr, window_at, x, y, size=side, shown=seen)
-    found: Answered = _errors(
-        gr, page.ask, seen, window, progress=lambda done, total: progress((done, total), desc="attributing")
-    )
+def _told(
+    gr: Any, page: Page, seen: Shown, at: tuple[int, int], how: Sequence[float], progress: Any
+) -> tuple[Any, ...]:
+    """``at`` is x and y of the result; ``how`` the side of the window, the steps and the pixels around it."""
+    side, steps, margin = map(int, how)
+    window = _errors(gr, window_at, *at, size=side, shown=seen)
+
+    def advance(done: int, total: int) -> None:
+        progress((done, total), desc="attributing")
+
+    found: Answered = _errors(gr, page.ask, seen, window, steps=steps, margin=margin, progress=advance)
     return found.told, found.rows, str(found.figure), str(found.figure), str(found.arrays)
 
 
@@ -119,8 +132,8 @@ def check_port(port: int) -> None:
             raise PixmendError(f"port {port} cannot be used: {error.strerror}: choose another with --port") from error
 
 
-def launch(blocks: Any, *, port: int, folder: Path, wait: bool = True) -> str:
-    """Serve the page on this machine alone, until Ctrl-C if ``wait``; returns its address.
+def launch(blocks: Any, *, port: int, folder: Path) -> str:
+    """Serve the page on this machine alone, until ``blocks.close()``; returns its address.
 
     Raises:
         PixmendError: the port cannot be used.
@@ -131,7 +144,7 @@ def launch(blocks: Any, *, port: int, folder: Path, wait: bool = True) -> str:
         server_port=port,
         share=False,
         quiet=True,
-        prevent_thread_lock=not wait,
+        prevent_thread_lock=True,
         allowed_paths=[str(folder)],
         max_file_size="100mb",
         ssr_mode=False,

@@ -8,21 +8,23 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pixmend.analyze.channels import with_channels
 from pixmend.analyze.lam import (
-    Attribution,
     Window,
+    arrays_of,
+    attributions,
+    common_channels,
     common_multiple,
     common_scale,
     draw_attributions,
-    local_attribution,
     part_around,
 )
+from pixmend.analyze.lam.attribution import PATH
 from pixmend.analyze.network import check_askable
 from pixmend.analyze.record import keep
 from pixmend.degrade.resize import round8
@@ -33,9 +35,9 @@ from pixmend.models.base import Restorer
 
 MOST_PIXELS = 2**20
 """Of a picture: it is restored before anybody can click on the result, which larger ones would make a long wait."""
-MARGIN = 64
-"""Input pixels around the window that networks are given, as by the command."""
-_LUMA = (0.299, 0.587, 0.114)
+MARGIN, STEPS = 20, 10
+"""Input pixels around the window that networks are given, and steps of the path, unless more are asked for: few, since
+somebody waits."""
 
 Progress = Callable[[int, int], None]
 
@@ -60,7 +62,7 @@ class Answered:
     figure: Path
     arrays: Path
     told: str
-    """Which window of which picture it is."""
+    """Which window of which picture it is, and what was asked."""
 
 
 class Page:
@@ -73,11 +75,9 @@ class Page:
     def __init__(self, networks: Mapping[str, Restorer], *, folder: Path) -> None:
         self.networks, self.folder = networks, folder
         self.scale = common_scale(networks)
-        self.takes = next(iter(networks.values())).in_channels
-        for name, network in networks.items():
+        self.takes = common_channels(networks)
+        for network in networks.values():
             check_askable(network)
-            if network.in_channels != self.takes:
-                raise PixmendError(f"{name} takes {network.in_channels} channels, others {self.takes}: ask it alone")
         if self.takes not in (1, 3):
             raise PixmendError(f"networks of {self.takes} channels, which see two views, cannot be asked here")
         self._lock = threading.Lock()
@@ -102,44 +102,44 @@ class Page:
             result = Pipeline(next(iter(self.networks.values())), device="cpu")(x, progress=progress)
         return Shown(name=path.name, x=x, result=for_screen(result))
 
-    def ask(self, shown: Shown, window: Window, *, progress: Progress = lambda done, total: None) -> Answered:
+    def ask(
+        self,
+        shown: Shown,
+        window: Window,
+        *,
+        margin: int = MARGIN,
+        steps: int = STEPS,
+        progress: Progress = lambda done, total: None,
+    ) -> Answered:
         """Draw every network's attribution of a window of the result, into a new file of the folder.
+
+        ``margin`` is as in ``part_around``. Detector and path are those of the official demo.
 
         Raises:
             PixmendError: as ``local_attribution``, naming the network; or the figure cannot be written.
         """
         multiple = common_multiple(self.networks.values())
-        part = part_around(shown.x, window, scale=self.scale, margin=MARGIN, multiple=multiple)
+        part = part_around(shown.x, window, scale=self.scale, margin=margin, multiple=multiple)
         with self._lock:
-            found = self._attributions(part.of(shown.x), part.window, progress)
+            found = attributions(self.networks, part.of(shown.x), part.window, steps=steps, progress=progress)
         facts = {
             "models": list(found),
             "picture": shown.name,
             "window of the result": f"{window.size} x {window.size} at top {window.top}, left {window.left}",
             "given": f"{part.width} x {part.height} at top {part.top}, left {part.left}",
+            "detector": "gradient",
+            "path": f"blur, sigma {PATH.sigma:g}",
+            "steps": steps,
         }
-        arrays: dict[str, Tensor] = {"input": shown.x}
-        for place, each in enumerate(found.values()):
-            arrays |= {f"attribution_{place}": each.values, f"map_{place}": each.map, f"result_{place}": each.result}
         figure = self.folder / f"lam-{next(self._numbers)}.png"
-        beside = keep(figure, draw_attributions(found, shown.x, part=part), arrays, facts=facts)
+        beside = keep(figure, draw_attributions(found, shown.x, part=part), arrays_of(found, shown.x), facts=facts)
         rows = [[name, f"{each.diffusion_index:.2f}", f"{each.area:,}"] for name, each in found.items()]
-        told = f"{shown.name}: {window.size} x {window.size} pixels of the result at x {window.left}, y {window.top}"
+        told = (
+            f"{shown.name}: {window.size} x {window.size} pixels of the result at x {window.left}, y {window.top}; "
+            f"the networks were given {part.width} x {part.height} of the input, in {steps} steps. "
+            "A diffusion index is comparable within one such part only."
+        )
         return Answered(rows=rows, figure=figure, arrays=beside, told=told)
-
-    def _attributions(self, x: Tensor, window: Window, progress: Progress) -> dict[str, Attribution]:
-        found: dict[str, Attribution] = {}
-        where: dict[str, Any] = {"top": window.top, "left": window.left, "size": window.size}
-        for place, (name, network) in enumerate(self.networks.items()):
-
-            def watch(done: int, total: int, before: int = place) -> None:
-                progress(before * total + done, len(self.networks) * total)
-
-            try:
-                found[name] = local_attribution(network, x, **where, progress=watch)
-            except PixmendError as error:
-                raise PixmendError(f"{name}: {error}") from error
-        return found
 
 
 def window_at(x: int, y: int, *, size: int, shown: Shown) -> Window:
@@ -154,15 +154,6 @@ def window_at(x: int, y: int, *, size: int, shown: Shown) -> Window:
     Window(top=0, left=0, size=size).check(height, width)
     top, left = (min(max(0, at - size // 2), side - size) for at, side in ((y, height), (x, width)))
     return Window(top=top, left=left, size=size)
-
-
-def with_channels(image: Tensor, takes: int) -> Tensor:
-    """(1 or 3, H, W) as a network of ``takes`` channels sees it: grey as three equal ones, colours as BT.601 luma."""
-    if image.shape[0] == takes:
-        return image
-    if takes == 3:
-        return image.expand(3, -1, -1).contiguous()
-    return (image * torch.tensor(_LUMA).view(3, 1, 1)).sum(0, keepdim=True)
 
 
 def for_screen(image: Tensor) -> np.ndarray:

@@ -10,7 +10,7 @@ from pixmend.analyze.artefacts.blocking import Trace
 from pixmend.analyze.artefacts.errors import ErrorSpectrum
 from pixmend.analyze.artefacts.features import Features, Shown
 from pixmend.analyze.artefacts.spectrum import Amplitudes
-from pixmend.analyze.record import new_figure
+from pixmend.analyze.record import label, new_figure
 from pixmend.image.ink import FAINT, GRID, INK
 
 if TYPE_CHECKING:
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0891b2")
 CONTRAST = 2.5
 """Standard deviations from grey to black and to white."""
+FAR = 4.0
+"""Quartile distances, and units, below the lower quartile: values beyond are not drawn but marked."""
+RIM = 2
+"""Tokens along the edges that have no say in it."""
 WIDTH, MOST_INCHES, PER_ROW = 12.0, 40.0, 6
 
 
 def draw_features(found: Mapping[str, Features]) -> "Figure":
-    """For each network, by name, a row of its features and below it the trace of its windows, where it has any."""
+    """For each network, by name, a row of its features and below it the trace of its windows, where it has any.
+
+    Traces of all networks have the same scales.
+    """
     columns = min(PER_ROW, max(len(features.shown) for features in found.values()))
     heights: list[float] = []
     parts: list[tuple[str, Sequence[Shown] | Mapping[str, Trace]]] = []
@@ -32,33 +39,59 @@ def draw_features(found: Mapping[str, Features]) -> "Figure":
         for start in range(0, len(features.shown), columns):
             some = features.shown[start : start + columns]
             parts.append((name, some))
-            heights.append(0.45 + WIDTH / columns * max(each.picture.shape[0] / each.picture.shape[1] for each in some))
+            heights.append(0.6 + WIDTH / columns * max(each.picture.shape[0] / each.picture.shape[1] for each in some))
         if features.traces:
             parts.append((name, features.traces))
             heights.append(2.7)
     figure = new_figure(WIDTH, min(sum(heights), MOST_INCHES) + 0.4)
     rows: Any = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)
+    traced = []
     for row, (name, part) in zip(rows[:, 0], parts, strict=True):
         if isinstance(part, Mapping):
-            _draw_traces(row, part)
+            traced.append(_draw_traces(row, part))
         else:
             _draw_maps(row, name, part, columns=columns)
+    for side in zip(*traced, strict=True):
+        low, high = (pick(axes.get_ylim()[place] for axes in side) for place, pick in enumerate((min, max)))
+        for axes in side:
+            axes.set_ylim(low, high)
     return figure
 
 
 def _draw_maps(row: Any, name: str, shown: Sequence[Shown], *, columns: int) -> None:
-    row.suptitle(f"{name}: first principal component of the features", fontsize=9, color=INK, x=0.01, ha="left")
+    row.suptitle(f"{label(name)}: first principal component of the features", fontsize=9, color=INK, x=0.01, ha="left")
     names = short_names([each.name for each in shown])
     for axes, each, title in zip(np.atleast_1d(row.subplots(1, columns)), shown, names, strict=False):
         height, width = each.picture.shape
-        axes.imshow(each.picture.numpy(), cmap="gray", vmin=-CONTRAST, vmax=CONTRAST, interpolation="nearest")
+        low, high = _contrast(each)
+        axes.imshow(each.picture.numpy(), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         step = "" if each.step == 1 else f", 1 : {each.step}" if each.step > 1 else f", {1 / each.step} : 1"
-        axes.set_title(f"{title}  ({width} x {height}{step}; {each.share:.0%} of variance)", fontsize=7, color=INK)
+        told = f"{each.share:.0%} of variance" if each.share else "constant"
+        axes.set_title(f"{_end_of(title, 200 // columns)}\n{width} x {height}{step}; {told}", fontsize=7, color=INK)
     for axes in row.axes:
         axes.set_axis_off()
 
 
-def _draw_traces(row: Any, traces: Mapping[str, Trace]) -> None:
+def _contrast(shown: Shown) -> tuple[float, float]:
+    """What is black and what is white. The outermost two tokens do not count, since convolutions see zeros beyond."""
+    rim = math.ceil(RIM * max(1, 1 / shown.step))
+    inner = shown.picture[rim:-rim, rim:-rim]
+    if inner.numel() < 4:
+        inner = shown.picture
+    mean, away = float(inner.mean()), max(float(inner.std(correction=0)), 1e-6) * CONTRAST
+    return mean - away, mean + away
+
+
+def _end_of(name: str, most: int) -> str:
+    """The last parts of a name that fit: what differs from layer to layer stands at the end."""
+    if len(name) <= most:
+        return name
+    parts = name.split(".")
+    kept = next((".".join(parts[at:]) for at in range(1, len(parts)) if len(".".join(parts[at:])) < most - 1), None)
+    return f"...{kept or name[3 - most :]}"
+
+
+def _draw_traces(row: Any, traces: Mapping[str, Trace]) -> "tuple[Axes, Axes]":
     left, right = row.subplots(1, 2, width_ratios=(1, 1))
     _draw_depth(left, traces)
     blocks = {name: trace for name, trace in traces.items() if name not in ("input", "result")}
@@ -79,6 +112,7 @@ def _draw_traces(row: Any, traces: Mapping[str, Trace]) -> None:
     right.set_ylabel("difference to the value before", fontsize=8)
     for axes in (left, right):
         plain(axes)
+    return left, right
 
 
 def _draw_depth(axes: "Axes", traces: Mapping[str, Trace]) -> None:
@@ -105,14 +139,23 @@ def draw_spectra(found: Mapping[str, Sequence[Amplitudes]]) -> "Figure":
             frequencies = np.linspace(0, 1, len(each.log))
             left.plot(frequencies, each.log.numpy(), color=by_depth(place, len(amplitudes)), linewidth=1)
         left.set(xlabel="frequency / pi", ylabel="log amplitude, relative to 0")
-        left.set_title(f"{name} (dark: early, light: late)", loc="left", fontsize=9, color=INK)
+        left.set_title(f"{label(name)} (dark: early, light: late)", loc="left", fontsize=9, color=INK)
         # From 0 to the first ring every curve falls by far more than all that follows.
-        rest = np.concatenate([each.log.numpy()[1:] for each in amplitudes])
-        left.set_ylim(np.nanmin(rest) - 0.3, np.nanmax(rest) + 0.3)
+        left.set_ylim(*_usual(np.concatenate([each.log.numpy()[1:] for each in amplitudes])))
         _draw_at_pi(right, amplitudes)
         for axes in (left, right):
             plain(axes)
     return figure
+
+
+def _usual(values: np.ndarray) -> tuple[float, float]:
+    """Limits of most values: one that is nearly nothing, far below all others, would flatten them."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return -1.0, 1.0
+    low, high = np.quantile(finite, (0.25, 0.75))
+    kept = finite[finite >= low - max(FAR * (high - low), FAR)]
+    return float(kept.min()) - 0.3, float(kept.max()) + 0.3
 
 
 def _draw_at_pi(axes: "Axes", amplitudes: Sequence[Amplitudes]) -> None:
@@ -124,6 +167,14 @@ def _draw_at_pi(axes: "Axes", amplitudes: Sequence[Amplitudes]) -> None:
         axes.plot(place, each.at_pi, "o", ms=4, color=colour, markerfacecolor="white" if inside else colour)
     ticks(axes, ["" if " attention" in each.name else each.name for each in amplitudes])
     axes.set(ylabel="log amplitude at pi")
+    low, high = _usual(np.array([each.at_pi for each in amplitudes]))
+    axes.set_ylim(low, high)
+    for place, each in enumerate(amplitudes):
+        if each.at_pi < low:
+            axes.annotate(
+                f"{each.at_pi:.0f}", (place, low), xytext=(0, 9), textcoords="offset points", fontsize=7, ha="center"
+            )
+            axes.plot(place, low, "v", ms=7, color=INK, clip_on=False)
     if any(" attention" in each.name for each in amplitudes):
         axes.set_title("hollow: after attention, full: after the block", loc="left", fontsize=9, color=INK)
 
@@ -138,9 +189,10 @@ def draw_errors(found: Mapping[str, ErrorSpectrum], *, scale: int) -> "Figure":
         colour, style = COLOURS[place % len(COLOURS)], "-"
         if name in ("bicubic", "input"):
             colour, style = FAINT, "--"
-        left.plot(each.frequencies, decibels(each.error), color=colour, linestyle=style, label=name)
-        relative = decibels(each.error) - decibels(each.picture)
-        right.plot(each.frequencies, relative, color=colour, linestyle=style, label=name)
+        left.plot(each.frequencies, decibels(each.error), color=colour, linestyle=style, label=label(name))
+        with np.errstate(invalid="ignore"):  # 0 of 0 is not drawn
+            relative = decibels(each.error) - decibels(each.picture)
+        right.plot(each.frequencies, relative, color=colour, linestyle=style, label=label(name))
     right.axhline(0, color=INK, linewidth=1.5)
     left.set(ylabel="power in dB", title="error, and the true picture", ylim=_without_zero(found))
     right.set(ylabel="dB", title="error relative to the true picture (0: nothing is restored)")

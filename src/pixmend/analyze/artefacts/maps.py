@@ -37,7 +37,7 @@ class Map:
 
     point: Point
     values: Tensor
-    """(C, h, w)."""
+    """(C, h, w) float32 on the CPU."""
     step: Fraction
     """Input pixels from one value to the next; below 1 behind an upsampler."""
 
@@ -80,9 +80,14 @@ def milestones(network: Restorer, *, most: int = 6) -> list[Point]:
     """The ends of its groups or stages, or of its blocks, where it has fewer than three groups.
 
     Of many, one in so many that no more than ``most`` are left, the last among them.
+
+    Raises:
+        PixmendError: it has no blocks, as bicubic enlargement.
     """
     modules = dict(network.named_modules())
     blocks = blocks_by_depth(network)
+    if not blocks:
+        raise PixmendError("it has no layers to look into: name a network that has")
     held = {name: sum(block.module.startswith(f"{name}.") for block in blocks) for name in modules}
 
     def outermost(block: Point) -> str:
@@ -146,7 +151,7 @@ def _map(network: Restorer, point: Point, features: Tensor, *, last: bool, size:
         features = features.roll((parent.window[0] // 2, parent.window[1] // 2), (2, 3))
     step = Fraction(extended[0], features.shape[2])
     height, width = (math.ceil(side / step) for side in size)
-    return Map(point=point, values=features[0, :, :height, :width].float(), step=step)
+    return Map(point=point, values=features[0, :, :height, :width].float().cpu(), step=step)
 
 
 def _joined(network: ipt.Branch, tokens: Tensor) -> Tensor:

@@ -37,18 +37,26 @@ class Amplitudes:
 def amplitudes_by_depth(network: Restorer, image: Tensor) -> list[Amplitudes]:
     """Relative log amplitudes of what leaves every block, and the attention in it, in order, for (C, H, W).
 
+    Layers whose maps are below 8 x 8, as they may be at a fraction of the picture's size, are left out.
+
     Raises:
-        PixmendError: as ``visit``, or a map below 8 x 8.
+        PixmendError: as ``visit``, no blocks, or all maps too small.
     """
+    points = blocks_by_depth(network, halves=True)
+    if not points:
+        raise PixmendError("it has no layers to look into: name a network that has")
     found: dict[str, Amplitudes] = {}
+    steps: list[Fraction] = []
 
     def take(at: Map) -> None:
-        try:
+        steps.append(at.step)
+        if min(at.values.shape[1:]) >= LEAST_SIDE:
             found[at.point.name] = Amplitudes(name=at.point.name, log=relative_log_amplitude(at.values), step=at.step)
-        except PixmendError as error:
-            raise PixmendError(f"{at.point.name}: {error}") from error
 
-    visit(network, image[None], points=blocks_by_depth(network, halves=True), take=take)
+    visit(network, image[None], points=points, take=take)
+    if not found:
+        side, (height, width) = math.ceil(LEAST_SIDE * min(steps)), image.shape[1:]
+        raise PixmendError(f"expected a picture of {side} x {side} or more, got {width} x {height}: ask a larger part")
     return list(found.values())
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pixmend.analyze.attention.geometry import BEYOND, GEOMETRIES, Places, stage_of
 from pixmend.analyze.attention.record import Call, attentions_of, find_attentions, read_attention
+from pixmend.analyze.network import check_askable
 from pixmend.errors import PixmendError
 from pixmend.models.base import Restorer, check_batch
 
@@ -37,6 +38,8 @@ class Reach:
     """The entropy of even weights."""
     beyond: tuple[float, ...]
     """Of each head, the share of weight on the zeros beyond the border: only HAT's overlapping windows have any."""
+    shifted: bool = False
+    """Whether its windows are shifted by half: those at the border are smaller, and so is ``uniform``."""
 
     @property
     def evenness(self) -> tuple[float, ...]:
@@ -66,6 +69,7 @@ def attention_distance(
     Source: Dosovitskiy et al. (2010.11929), figure 7, and Raghu et al. (2108.08810); EDT (2112.10175) argues with it
     about windows.
     """
+    check_askable(network)
     check_batch(x, network.in_channels)
     if not x.shape[0]:
         raise PixmendError("attention distance: expected pictures, got an empty batch")
@@ -84,7 +88,12 @@ def attention_distance(
     for picture in x.split(1):
         read_attention(network, picture, take, names=list(sums))
     return [
-        each.reach(name=name, kind=GEOMETRIES[type(modules[name])].kind(modules[name])) for name, each in sums.items()
+        each.reach(
+            name=name,
+            kind=GEOMETRIES[type(modules[name])].kind(modules[name]),
+            shifted=getattr(modules[name], "shifted", False),
+        )
+        for name, each in sums.items()
     ]
 
 
@@ -121,7 +130,7 @@ class _Sums:
             self.beyond = self.beyond + (1 - near).sum((0, 2), dtype=torch.float64)
         self.distance = self.distance + far.sum((0, 2), dtype=torch.float64)
 
-    def reach(self, *, name: str, kind: str) -> Reach:
+    def reach(self, *, name: str, kind: str, shifted: bool) -> Reach:
         heads = self.entropy.shape[0]
         spatial = not math.isnan(self.step)
         distance = (self.distance / self.queries).tolist() if spatial else [math.nan] * heads
@@ -136,4 +145,5 @@ class _Sums:
             entropy=tuple((self.entropy / self.queries).tolist()),
             most=self.most / self.queries,
             beyond=tuple(beyond),
+            shifted=shifted,
         )

@@ -7,6 +7,7 @@ the right and bottom of the picture lies what the network extends it by.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -166,6 +167,12 @@ GEOMETRIES: dict[type[nn.Module], Geometry] = {
     LayerAttention: Geometry(kind=lambda module: "layers"),
 }
 """By the class of the module that makes the call."""
+
+
+def block_of(name: str) -> int | None:
+    """Its number within the stage: 1 of ``layers.0.residual_group.blocks.1.attn``; None where there is none."""
+    found = re.search(r"\.(\d+)(?=\.|$)", name.partition(stage_of(name))[2])
+    return int(found[1]) if found else None
 
 
 def stage_of(name: str) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pixmend.analyze.attention.geometry import GEOMETRIES, Places
 from pixmend.analyze.attention.record import Call, find_attentions, read_attention
+from pixmend.analyze.network import check_askable
 from pixmend.analyze.place import busiest
 from pixmend.errors import PixmendError
 from pixmend.models.base import Restorer, check_batch
@@ -78,6 +79,7 @@ def attention_maps(
     Raises:
         PixmendError: no such attention, no such pixel, or no picture; as ``check_askable``.
     """
+    check_askable(network)
     check_batch(image[None], network.in_channels)
     names = find_attentions(network, layers)
     at = textured(image) if at is None else at

@@ -153,8 +153,9 @@ def _grams(seen: _Seen, shown: Tensor, *, expected: int) -> dict[Layer, tuple[Te
             "cut patches of that size"
         )
     taking = _Taking(seen.layers, examples=shown.shape[0])
+    like = next(seen.network.parameters(), shown)
     with asked(seen.network), torch.no_grad(), watched(seen.network, taking.points, taking.take):
-        seen.network(shown)
+        seen.network(shown.to(like.device, like.dtype))
     for layer in seen.layers:
         if layer not in taking.found:
             raise PixmendError(f"{layer.name}: no picture passes it, or its difference was asked before its base")

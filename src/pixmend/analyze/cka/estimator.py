@@ -33,7 +33,7 @@ def gram(features: Tensor) -> tuple[Tensor, bool]:
     for part in flat.split(max(1, _AT_ONCE // max(1, examples)), dim=1):
         part = part.double()
         mean = part.mean(0)
-        part -= mean
+        part = part - mean  # a copy: of float64 it still is what flows through the network
         found.addmm_(part, part.T)
         mean_square += mean.square().sum()
     found, spread = found.cpu(), float(found.trace()) / examples

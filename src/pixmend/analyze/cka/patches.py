@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pixmend.analyze.channels import with_channels
 from pixmend.analyze.cka.estimator import FEWEST
 from pixmend.data.crops import CropSource, alike, unit
 from pixmend.data.folders import TOO_SMALL
@@ -28,7 +29,6 @@ _PLACE, _CHAIN = range(2)
 """What a patch draws its randomness for."""
 _DECODED = 1 << 29
 """Bytes of pictures that are decoded as wholes; of larger folders only the patches are."""
-_BT601 = (0.299, 0.587, 0.114)
 
 
 def task_degradation(network: Restorer) -> Degradation | None:
@@ -140,8 +140,7 @@ class Inputs:
         if fixed is not None and image.shape[1] > (side := fixed * _divisor(self.chain)):
             first = (image.shape[1] - side) // 2
             image = image[:, first : first + side, first : first + side]
-        if self.network.in_channels == 1:
-            image = (image * image.new_tensor(_BT601).view(3, 1, 1)).sum(0, keepdim=True)
+        image = with_channels(image, self.network.in_channels)
         return image if self.chain is None else self.chain(image, child(self.seed, _CHAIN, index)).float()
 
 

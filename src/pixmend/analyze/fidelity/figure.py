@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pixmend.analyze.fidelity.maps import DoubtMap, Window
 from pixmend.analyze.fidelity.report import Answer, Fidelity
-from pixmend.analyze.record import new_figure
+from pixmend.analyze.record import label, new_figure
+from pixmend.degrade.resize import imresize
 from pixmend.image.ink import FAINT, INK
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 WIDTH = 12.0
 """Inches."""
 
+EDGE = 8
+"""Input pixels along the borders in which no place is looked for."""
+FLOOR = 0.5
+"""Levels."""
 _PLACES, _DRAWN = 5, 900
 _COLOURS = "inferno_r"
 _TITLES = {
@@ -39,23 +44,36 @@ def window_of(result: Tensor) -> int:
     return min(64, max(16, min(result.shape[-2:]) // 8))
 
 
-def draw(names: Sequence[str], found: Fidelity, *, true: Tensor | None = None) -> "Figure":
-    """For each network its result, its maps over it and the five places of the greatest deviation over the turns,
-    beside the true picture if there is one; of several networks the places where they disagree.
+def places_of(each: DoubtMap, result: Tensor, *, scale: int) -> list[Window]:
+    """Its five most doubtful places, without those of less than half a level, which no file shows.
 
-    A map's colours mean the same levels for all networks.
+    Nothing is looked for within 8 pixels of the input from the borders, beyond which networks see zeros or a mirror
+    instead of a picture, unless it is small.
+    """
+    margin = scale * EDGE if min(result.shape[-2:]) >= 8 * scale * EDGE else 0
+    return each.worst(window_of(result), margin=margin, least=FLOOR)
+
+
+def draw(names: Sequence[str], found: Fidelity, *, given: Tensor, true: Tensor | None = None) -> "Figure":
+    """For each network its result, its maps over it and the five places of the greatest deviation over the turns,
+    beside the true picture or, without, the picture ``given``, enlarged bicubically; of several networks the places
+    where they disagree.
+
+    Every map has its own colours, up to what 99 of 100 of its values do not exceed.
 
     Raises:
         PixmendError: matplotlib is not installed.
     """
-    blocks = [_of_answer(name, answer, true) for name, answer in zip(names, found.answers, strict=True)]
+    scale = found.answers[0].result.shape[-1] // given.shape[-1]
+    beside = ("input", imresize(given, scale=scale).clamp(0, 1)) if true is None else ("true", true)
+    blocks = [_of_answer(name, answer, beside, scale) for name, answer in zip(names, found.answers, strict=True)]
     if found.disagreement is not None:
-        blocks.append(_of_disagreement(names, found, true))
+        blocks.append(_of_disagreement(names, found, beside, scale))
     figure = new_figure(WIDTH, sum(block.height for block in blocks) + 0.35)
     shares = [block.height for block in blocks]
     parts = figure.subfigures(len(blocks), 1, height_ratios=shares, squeeze=False)[:, 0]
     for part, block in zip(parts, blocks, strict=True):
-        _draw_block(part, block, tops=_tops(found))
+        _draw_block(part, block)
     return figure
 
 
@@ -88,59 +106,40 @@ class _Block:
         return self.above + self.below
 
 
-def _of_answer(name: str, answer: Answer, true: Tensor | None) -> _Block:
-    views = [("result", answer.result)] if true is None else [("result", answer.result), ("true", true)]
+def _of_answer(name: str, answer: Answer, beside: tuple[str, Tensor], scale: int) -> _Block:
     return _Block(
         name=name,
         result=answer.result,
-        maps=_maps(answer),
-        places=answer.ensemble.worst(window_of(answer.result)),
+        maps=answer.maps,
+        places=places_of(answer.ensemble, answer.result, scale=scale),
         marked=0,
-        views=views,
+        views=[("result", answer.result), beside],
         told="where the eight turns differ most, mean levels",
     )
 
 
-def _of_disagreement(names: Sequence[str], found: Fidelity, true: Tensor | None) -> _Block:
+def _of_disagreement(names: Sequence[str], found: Fidelity, beside: tuple[str, Tensor], scale: int) -> _Block:
     assert found.disagreement is not None
     views = [(name, answer.result) for name, answer in zip(names, found.answers, strict=True)]
+    result = found.answers[0].result
     return _Block(
         name=f"mean of {len(names)} models",
-        result=sum((answer.result for answer in found.answers[1:]), found.answers[0].result) / len(names),
+        result=sum((answer.result for answer in found.answers[1:]), result) / len(names),
         maps=[found.disagreement.map],
-        places=found.disagreement.map.worst(window_of(found.answers[0].result)),
+        places=places_of(found.disagreement.map, result, scale=scale),
         marked=1,
-        views=views if true is None else [*views, ("true", true)],
+        views=[*views, beside],
         told="where the models differ most, mean levels",
     )
 
 
-def _tops(found: Fidelity) -> dict[str, float]:
-    """The level at which a map's colour is full, by its name."""
-    tops: dict[str, float] = {}
-    for each in maps_of(found):
-        tops[each.name] = max(tops.get(each.name, 1e-3), each.high)
-    return tops
-
-
-def maps_of(found: Fidelity) -> list[DoubtMap]:
-    """All maps, network by network, the disagreement last."""
-    maps = [each for answer in found.answers for each in _maps(answer)]
-    return maps if found.disagreement is None else [*maps, found.disagreement.map]
-
-
-def _maps(answer: Answer) -> list[DoubtMap]:
-    maps = [answer.residual.map, answer.ensemble]
-    return maps if answer.error is None else [*maps, answer.error]
-
-
-def _draw_block(part: Any, block: _Block, *, tops: dict[str, float]) -> None:
+def _draw_block(part: Any, block: _Block) -> None:
     above, below = part.subfigures(2, 1, height_ratios=(block.above, block.below))
     axes = above.subplots(1, 1 + len(block.maps), squeeze=False)[0]
     axes[0].imshow(_picture(block.result), extent=_extent(block.result))
-    axes[0].set_title(_plain(block.name), fontsize=9, color=INK)
+    axes[0].set_title(label(block.name), fontsize=9, color=INK)
     for axis, each in zip(axes[1:], block.maps, strict=True):
-        _overlay(axis, block.result, each, top=tops[each.name])
+        _overlay(axis, block.result, each)
         axis.set_title(f"{_TITLES[each.name]}: mean {each.mean:.2g}", fontsize=9, color=INK)
     for axis in axes:
         axis.set(xticks=[], yticks=[])
@@ -149,8 +148,9 @@ def _draw_block(part: Any, block: _Block, *, tops: dict[str, float]) -> None:
     _draw_places(below, block)
 
 
-def _overlay(axis: Any, result: Tensor, doubt: DoubtMap, *, top: float) -> None:
+def _overlay(axis: Any, result: Tensor, doubt: DoubtMap) -> None:
     """The result in light grey, and colours over it that are the less transparent the greater the doubt."""
+    top = max(doubt.high, 1e-3)
     grey = _picture(result).mean(2)
     values = F.adaptive_max_pool2d(doubt.enlarged()[None], grey.shape)[0].numpy()
     axis.imshow(0.5 + 0.5 * grey, cmap="gray", vmin=0, vmax=1, extent=_extent(result))
@@ -163,7 +163,7 @@ def _overlay(axis: Any, result: Tensor, doubt: DoubtMap, *, top: float) -> None:
         extent=_extent(result),
         interpolation="nearest",
     )
-    bar = axis.figure.colorbar(shown, ax=axis, shrink=0.85, pad=0.02, aspect=25)
+    bar = axis.figure.colorbar(shown, ax=axis, shrink=0.85, pad=0.02, aspect=25, extend="max")
     bar.ax.tick_params(labelsize=7)
     bar.set_label("levels of 255", fontsize=7)
     bar.solids.set_alpha(1)
@@ -190,7 +190,7 @@ def _mark(axis: Any, places: Sequence[Window]) -> None:
 def _draw_places(part: Any, block: _Block) -> None:
     """Each place in all views, side by side."""
     if not block.places:
-        part.supxlabel("no place differs", fontsize=8, color=FAINT)
+        part.supxlabel("no place differs by more than half a level", fontsize=8, color=FAINT)
         return
     axes = part.subplots(1, _PLACES, squeeze=False)[0]
     for axis in axes:
@@ -202,7 +202,7 @@ def _draw_places(part: Any, block: _Block) -> None:
         strips = [piece for crop in crops for piece in (gap, crop)][1:]
         axis.imshow(np.concatenate(strips, axis=1), interpolation="nearest")
         axis.set_title(f"{number}: x {place.left}, y {place.top}: {place.value:.2g}", fontsize=8, color=INK)
-    told = " | ".join(_plain(name) for name, _ in block.views)
+    told = " | ".join(label(name) for name, _ in block.views)
     part.supxlabel(f"{block.told}; each place: {told}", fontsize=8, color=FAINT)
 
 
@@ -217,8 +217,3 @@ def _picture(image: Tensor) -> np.ndarray:
 
 def _extent(image: Tensor) -> tuple[float, float, float, float]:
     return (-0.5, image.shape[-1] - 0.5, image.shape[-2] - 0.5, -0.5)
-
-
-def _plain(text: str) -> str:
-    """What a stranger's file is called is no formula."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text).replace("$", r"\$")

@@ -53,20 +53,23 @@ class DoubtMap:
         """(H, W): each value over the pixels that it stands for."""
         return self.values.repeat_interleave(self.scale, 0).repeat_interleave(self.scale, 1)
 
-    def worst(self, size: int, *, count: int = 5) -> list[Window]:
+    def worst(self, size: int, *, count: int = 5, margin: int = 0, least: float = 0.0) -> list[Window]:
         """The most doubtful windows that do not overlap, at most ``count``, the first being the worst.
 
         ``size`` is their side in pixels of the result, which is rounded to whole values, and smaller in a smaller
-        picture. Of equally doubtful ones the uppermost, then the leftmost; where nothing is in doubt there is none.
+        picture. They keep ``margin`` pixels of the result from its borders, and their mean exceeds ``least``. Of
+        equally doubtful ones the uppermost, then the leftmost; where nothing is in doubt there is none.
         """
-        height, width = (min(max(1, round(size / self.scale)), side) for side in self.inner.shape)
-        means = F.avg_pool2d(self.inner.double()[None], (height, width), stride=1)[0]
+        rim = max(self.border, -(-margin // self.scale))
+        inner = self.values[rim : self.values.shape[0] - rim, rim : self.values.shape[1] - rim].double()
+        height, width = (min(max(1, round(size / self.scale)), side) for side in inner.shape)
+        means = F.avg_pool2d(inner[None], (height, width), stride=1)[0]
         found: list[Window] = []
-        while len(found) < count and float(means.max()) > 0:
+        while len(found) < count and float(means.max()) > least:
             row, column = divmod(int(means.argmax()), means.shape[1])
             window = Window(
-                top=(row + self.border) * self.scale,
-                left=(column + self.border) * self.scale,
+                top=(row + rim) * self.scale,
+                left=(column + rim) * self.scale,
                 height=height * self.scale,
                 width=width * self.scale,
                 value=float(means[row, column]),

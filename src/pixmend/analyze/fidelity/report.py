@@ -3,9 +3,11 @@
 C channels, h and w height and width of the picture, H and W of the results.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from pixmend.analyze.fidelity.disagreement import Disagreement, disagreement
@@ -13,7 +15,7 @@ from pixmend.analyze.fidelity.maps import DoubtMap
 from pixmend.analyze.fidelity.residual import Residual, residual_of
 from pixmend.analyze.fidelity.truth import Agreement, agreement, edges_of, error_of
 from pixmend.analyze.fidelity.variance import ensemble
-from pixmend.analyze.network import asked
+from pixmend.analyze.network import asked, check_askable
 from pixmend.degrade import Degradation
 from pixmend.errors import PixmendError
 from pixmend.infer.ensemble import TURNS
@@ -37,6 +39,11 @@ class Answer:
     agreements: dict[str, Agreement]
     """By the name of a map: what it has to do with the error; ``edges`` are those of the result. Empty without the true
     picture."""
+
+    @property
+    def maps(self) -> list[DoubtMap]:
+        """What this network alone is in doubt about, and the error, if it is known."""
+        return [self.residual.map, self.ensemble, *([] if self.error is None else [self.error])]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,15 +73,14 @@ def fidelity_of(
         PixmendError: no network, one that cannot be asked, networks of different scales, a degradation or a true
             picture that does not fit; or as ``Pipeline``.
     """
+    for network in networks:
+        check_askable(network)
     scales = sorted({network.scale for network in networks})
     if len(scales) != 1:
         got = f"scales {' and '.join(map(str, scales))}" if scales else "none"
         raise PixmendError(f"fidelity: expected networks of one scale, got {got}: ask them one by one")
-    if true is not None and true.shape[-2:] != (image.shape[-2] * scales[0], image.shape[-1] * scales[0]):
-        raise PixmendError(
-            f"the true picture is {true.shape[-1]} x {true.shape[-2]}, and {scales[0]} times {image.shape[-1]} x "
-            f"{image.shape[-2]} was expected"
-        )
+    if true is not None:
+        check_true(true, image, scale=scales[0])
     passes = _Passes(total=len(networks) * len(TURNS), tell=progress)
     seen = [_asked_once(network, image, passes) for network in networks]
     between = disagreement([result for result, _ in seen]) if len(seen) > 1 else None
@@ -83,6 +89,18 @@ def fidelity_of(
         for network, (result, doubt) in zip(networks, seen, strict=True)
     ]
     return Fidelity(answers=tuple(answers), disagreement=between)
+
+
+def check_true(true: Tensor, image: Tensor, *, scale: int) -> None:
+    """Whether results for ``image`` (C, h, w) can be compared with a picture.
+
+    Raises:
+        PixmendError: it is not ``scale`` times as large.
+    """
+    height, width = image.shape[-2:]
+    if true.shape[-2:] != (height * scale, width * scale):
+        got = f"the true picture is {true.shape[-1]} x {true.shape[-2]}"
+        raise PixmendError(f"{got}, and {scale} times {width} x {height} was expected")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -100,6 +118,9 @@ class _Passes:
 
 
 def _asked_once(network: Restorer, image: Tensor, passes: _Passes) -> tuple[Tensor, DoubtMap]:
+    like = next(network.parameters(), image)
+    if like.device.type != "cpu" or like.dtype != torch.float32:
+        network = copy.deepcopy(network)  # the pipeline would move it
     with asked(network):
         pipeline = Pipeline(network, device="cpu")
         return ensemble(lambda turned: passes.through(pipeline, turned), image)

@@ -14,7 +14,7 @@ from pixmend.analyze.lam.detectors import Detector, Gradient
 from pixmend.analyze.lam.index import diffusion_index, pixels_holding
 from pixmend.analyze.lam.path import Blur, Path
 from pixmend.analyze.lam.window import SIZE, Window
-from pixmend.analyze.network import asked
+from pixmend.analyze.network import asked, check_askable
 from pixmend.errors import PixmendError
 from pixmend.models.base import Restorer
 
@@ -84,6 +84,7 @@ def local_attribution(
     Source: Gu and Dong, "Interpreting Super-Resolution Networks with Local Attribution Maps" (CVPR 2021), and the
     official demo, whose settings are the defaults here. The gradient is that at the end of each step.
     """
+    check_askable(network)
     window = Window(top=top, left=left, size=size)
     x = _checked(network, x, steps=steps, batch=batch)
     window.check(x.shape[-2] * network.scale, x.shape[-1] * network.scale)

@@ -3,17 +3,15 @@
 C channels, H and W height and width in input pixels.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from torch import Tensor
 
-from pixmend.analyze.lam.attribution import DETECTOR, PATH, local_attribution
+from pixmend.analyze.lam.attribution import DETECTOR, PATH
 from pixmend.analyze.lam.detectors import Detector
 from pixmend.analyze.lam.path import Path
+from pixmend.analyze.lam.several import attributions, common_multiple, common_scale
 from pixmend.analyze.lam.window import SIZE, Part, Window, busiest_window, part_around
 from pixmend.errors import PixmendError
 from pixmend.models.base import Restorer
@@ -53,63 +51,23 @@ def diffusion_over(
         PixmendError: no networks or networks of different scales.
     """
     scale = common_scale(networks)
-    total = len(pictures) * len(networks) * steps
     multiple = common_multiple(networks.values())
     found: list[Diffusion] = []
-    for place, (name, open_) in enumerate(pictures.items()):
-        before = place * len(networks) * steps
+    for name, open_ in pictures.items():
+
+        def watch(done: int, total: int, before: int = len(found)) -> None:
+            if progress is not None:
+                progress(before * total + done, len(pictures) * total)
+
         try:
             x = open_()
             window = busiest_window(x, scale=scale, size=size)
             part = part_around(x, window, scale=scale, margin=margin, multiple=multiple)
-            indices = {}
-            for index, (model, network) in enumerate(networks.items()):
-                watch = progress and partial(_count, progress, before=before + index * steps, total=total)
-                with named(model):
-                    indices[model] = local_attribution(
-                        network,
-                        part.of(x),
-                        top=part.window.top,
-                        left=part.window.left,
-                        size=size,
-                        detector=detector,
-                        path=path,
-                        steps=steps,
-                        progress=watch,
-                    ).diffusion_index
+            asked = attributions(
+                networks, part.of(x), part.window, detector=detector, path=path, steps=steps, progress=watch
+            )
+            indices = {model: each.diffusion_index for model, each in asked.items()}
             found.append(Diffusion(picture=name, window=window, part=part, indices=indices))
         except PixmendError as error:
             found.append(Diffusion(picture=name, error=str(error)))
     return found
-
-
-@contextmanager
-def named(model: str) -> Iterator[None]:
-    """An error says whose it is."""
-    try:
-        yield
-    except PixmendError as error:
-        raise PixmendError(f"{model}: {error}") from error
-
-
-def _count(progress: Callable[[int, int], None], done: int, _: int, *, before: int, total: int) -> None:
-    progress(before + done, total)
-
-
-def common_scale(networks: Mapping[str, Restorer]) -> int:
-    """The scale of all of them.
-
-    Raises:
-        PixmendError: there is none, or one differs: a window of the result would be another part of the picture.
-    """
-    scales = {name: network.scale for name, network in networks.items()}
-    if len(set(scales.values())) != 1:
-        listed = ", ".join(f"{name} by {scale}" for name, scale in scales.items()) or "none"
-        raise PixmendError(f"expected networks that enlarge alike, got {listed}: ask them one by one")
-    return next(iter(scales.values()))
-
-
-def common_multiple(networks: Iterable[Restorer]) -> int:
-    """Pixels after which the windows of all networks begin anew; 1 if that is too far to be of use."""
-    multiple = math.lcm(*(network.multiple for network in networks))
-    return multiple if multiple <= 64 else 1

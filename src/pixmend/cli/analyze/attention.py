@@ -1,9 +1,7 @@
 """``pixmend analyze attention``: how far the heads of a transformer look, and where they look from a place."""
 
-import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +15,14 @@ from pixmend.cli.analyze.opening import (
     MODELS_HELP,
     OUT_HELP,
     Asked,
+    crop_of,
     figure_path,
     open_networks,
     open_picture,
+    pixel_of,
 )
-from pixmend.cli.console import notes, plain, printable
+from pixmend.cli.analyze.telling import bar, print_files, print_json
+from pixmend.cli.console import notes, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,11 +60,11 @@ def attention(
     Example: `pixmend analyze attention photo.png --model default --model edt_p`
     """
     from pixmend.analyze.attention import attentions_of, find_attentions
-    from pixmend.analyze.attention.figure import check_number
+    from pixmend.analyze.attention.map_figure import check_number
     from pixmend.errors import PixmendError
 
-    path = figure_path(out, of=picture, command="attention", force=force)
-    place = None if at is None else _place(at)
+    path = figure_path(out, of=picture, command="attention-maps" if layers else "attention", force=force)
+    place = None if at is None else pixel_of(at)
     if place is not None and not layers:
         raise PixmendError("--at is where a layer looks from: name one with --layer, such as layers.0")
     asked = open_networks(models or ["default"])
@@ -75,7 +76,10 @@ def attention(
         else:
             attentions_of(each.network)
     images = [open_picture(picture, takes=each.network.in_channels, chain=chain, crop=crop) for each in asked]
-    images, begins = _parts(images, asked, at=place)
+    corner = (0, 0) if crop is None else crop_of(crop)[:2]  # places are those of the picture as it was given
+    inner = None if place is None else (place[0] - corner[0], place[1] - corner[1])
+    images, (top, left) = _parts(images, asked, at=inner, corner=corner)
+    begins = (corner[0] + top, corner[1] + left)
     facts = {
         "models": [each.name for each in asked],
         "picture": printable(picture.name),
@@ -83,6 +87,7 @@ def attention(
         **({"crop": crop} if crop else {}),
         "part": f"{images[0].shape[2]} x {images[0].shape[1]} from row {begins[0]}, column {begins[1]}",
     }
+    _say_extended(asked, images)
     if layers:
         inner = None if place is None else (place[0] - begins[0], place[1] - begins[1])
         _show_maps(asked[0], images[0], layers=layers, at=inner, begins=begins, path=path, facts=facts, as_json=as_json)
@@ -90,19 +95,11 @@ def attention(
         _show_distances(asked, images, path=path, facts=facts, as_json=as_json)
 
 
-def _place(text: str) -> tuple[int, int]:
-    from pixmend.errors import PixmendError
-
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 2 or not all(part.isdecimal() and len(part) < 10 for part in parts):
-        raise PixmendError(f"--at: expected ROW,COLUMN such as 40,32, got {text!r}")
-    return int(parts[0]), int(parts[1])
-
-
 def _parts(
-    images: "Sequence[Tensor]", asked: Sequence[Asked], *, at: tuple[int, int] | None
+    images: "Sequence[Tensor]", asked: Sequence[Asked], *, at: tuple[int, int] | None, corner: tuple[int, int]
 ) -> "tuple[list[Tensor], tuple[int, int]]":
-    """The pictures, or of large ones the part around ``at`` or the most textured place, and where it begins.
+    """The pictures, which begin at ``corner`` of what was given, or of large ones the part around ``at`` or the most
+    textured place; and where in the pictures it begins.
 
     Parts begin on the grid of the networks' windows and are made of whole ones, as far as the picture goes.
     """
@@ -110,8 +107,11 @@ def _parts(
     from pixmend.errors import PixmendError
 
     height, width = images[0].shape[1:]
-    if at is not None and not (at[0] < height and at[1] < width):
-        raise PixmendError(f"--at {at[0]},{at[1]}: the picture has {height} rows and {width} columns")
+    if at is not None and not (0 <= at[0] < height and 0 <= at[1] < width):
+        given = f"--at {at[0] + corner[0]},{at[1] + corner[1]}"
+        if any(corner):
+            raise PixmendError(f"{given}: lies outside the part from row {corner[0]}, column {corner[1]} of --crop")
+        raise PixmendError(f"{given}: the picture has {height} rows and {width} columns")
     if max(height, width) <= _MOST:
         return list(images), (0, 0)
     grid = math.lcm(*(each.network.fixed_size or each.network.multiple for each in asked))
@@ -126,6 +126,18 @@ def _parts(
     return [image[:, top : top + size[0], left : left + size[1]].contiguous() for image in images], (top, left)
 
 
+def _say_extended(asked: Sequence[Asked], images: "Sequence[Tensor]") -> None:
+    """Of which networks most tokens are no picture."""
+    for each, image in zip(asked, images, strict=True):
+        step = each.network.multiple
+        sides = [max(-(-side // step) * step, each.network.fixed_size or 0) for side in image.shape[1:]]
+        share = image.shape[1] * image.shape[2] / (sides[0] * sides[1])
+        if share < 0.5:
+            seen = f"{image.shape[2]} x {image.shape[1]} are extended to {sides[1]} x {sides[0]}"
+            note = f"note: {each.name}: {seen}: {1 - share:.1%} of the tokens are no picture"
+            notes().print(printable(note))
+
+
 def _begin(length: int, *, side: int, grid: int, at: int) -> int:
     """Where on the grid a part begins that has ``at`` as near to its middle as can be."""
     begins = [begin for begin in (*range(0, length - side + 1, grid), length - side) if begin <= at < begin + side]
@@ -137,14 +149,12 @@ def _show_distances(
 ) -> None:
     import numpy as np
 
-    from pixmend.analyze.attention import attention_distance
     from pixmend.analyze.attention.figure import draw_reaches
     from pixmend.analyze.record import keep
 
     found: dict[str, list[Reach]] = {}
     for each, image in zip(asked, images, strict=True):
-        with _bar(each) as seen:
-            found[each.name] = attention_distance(each.network, image[None], seen=seen)
+        found[each.name] = _distances(each, image)
     arrays: dict[str, Any] = {}
     for number, reaches in enumerate(found.values()):
         arrays[f"names {number}"] = np.array([reach.name for reach in reaches])
@@ -155,10 +165,24 @@ def _show_distances(
     beside = keep(path, draw_reaches(found), arrays, facts={**facts, "distance": "in input pixels"})
     if as_json:
         models = {name: [plain_reach(reach) for reach in reaches] for name, reaches in found.items()}
-        typer.echo(json.dumps({**facts, "models": models, "figure": str(path), "arrays": str(beside)}, indent=2))
+        print_json({**facts, "models": models, "figure": str(path), "arrays": str(beside)})
         return
     print_distances(found)
-    plain().print(f"{path}\n{beside}")
+    print_files(path, beside)
+
+
+def _distances(asked: Asked, image: "Tensor") -> "list[Reach]":
+    """The bar counts attentions, however many calls one makes."""
+    from pixmend.analyze.attention import attention_distance, attentions_of
+
+    total, seen = len(attentions_of(asked.network)), set[str]()
+    with bar(asked.name) as progress:
+
+        def watch(call: "Call") -> None:
+            seen.add(call.name)
+            progress(len(seen), total)
+
+        return attention_distance(asked.network, image[None], seen=watch)
 
 
 def _show_maps(
@@ -175,7 +199,7 @@ def _show_maps(
     import numpy as np
 
     from pixmend.analyze.attention import attention_maps
-    from pixmend.analyze.attention.figure import draw_maps
+    from pixmend.analyze.attention.map_figure import draw_maps
     from pixmend.analyze.record import keep
 
     maps = attention_maps(asked.network, image, layers=layers, at=at)
@@ -185,21 +209,7 @@ def _show_maps(
     beside = keep(path, figure, arrays, facts=facts)
     if as_json:
         rows = [plain_map(each, begins) for each in maps]
-        typer.echo(json.dumps({**facts, "maps": rows, "figure": str(path), "arrays": str(beside)}, indent=2))
+        print_json({**facts, "maps": rows, "figure": str(path), "arrays": str(beside)})
         return
     print_maps(maps)
-    plain().print(f"{path}\n{beside}")
-
-
-@contextmanager
-def _bar(asked: Asked) -> "Iterator[Callable[[Call], None]]":
-    """A bar over the attentions of a network, in a terminal alone."""
-    from rich.progress import Progress
-
-    from pixmend.analyze.attention import attentions_of
-
-    console = notes()
-    total = len(attentions_of(asked.network))
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(printable(asked.name), total=total)
-        yield lambda call: progress.advance(task, 0 if call.passes or call.order else 1)
+    print_files(path, beside)

@@ -25,18 +25,14 @@ def plain_reach(reach: "Reach") -> dict[str, Any]:
         "name": reach.name,
         "stage": reach.stage,
         "looks at": reach.kind,
-        "pixels per token": _number(reach.step),
-        "distance": [_number(each) for each in reach.distance],
-        "uniform": _number(reach.uniform),
+        "shifted": reach.shifted,
+        "pixels per token": reach.step,
+        "distance": list(reach.distance),
+        "uniform": reach.uniform,
         "entropy": list(reach.entropy),
         "even entropy": reach.most,
         "beyond the border": list(reach.beyond),
     }
-
-
-def _number(value: float) -> float | None:
-    """JSON knows no nan."""
-    return None if math.isnan(value) else value
 
 
 def print_distances(found: "dict[str, list[Reach]]") -> None:

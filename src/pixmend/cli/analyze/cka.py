@@ -1,7 +1,6 @@
 """``pixmend analyze cka``: which layers hold the same of their pictures."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixmend.cli.analyze.opening import MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_json
 
 if TYPE_CHECKING:
     from pixmend.analyze.cka import Inputs, Layer, Similarity
@@ -63,7 +63,7 @@ def cka(
     from pixmend.analyze.cka import draw
     from pixmend.analyze.cka.summary import summaries
     from pixmend.analyze.record import keep
-    from pixmend.cli.analyze.cka_result import arrays_of, facts_of, print_json, print_lines
+    from pixmend.cli.analyze.cka_result import arrays_of, content_of, facts_of, print_lines
     from pixmend.cli.analyze.opening import figure_path, open_networks
 
     path = figure_path(out, of=folder, command="cka", force=force)
@@ -81,7 +81,7 @@ def cka(
     arrays = arrays_of(found, names)
     beside = keep(path, draw(found, names=names), arrays, facts=facts)
     if as_json:
-        print_json(found, names, facts, files=(path, beside))
+        print_json(content_of(found, names, facts, files=(path, beside)), indent=None)  # matrices
     else:
         print_lines(found, summaries(found, names=names), files=(path, beside))
 
@@ -101,10 +101,16 @@ def _chains(networks: "Sequence[Asked]", texts: Sequence[str]) -> "list[Degradat
     if texts:
         spoiled = [parse_chain(text) for text in texts]
         return [*spoiled] * (len(networks) if len(spoiled) == 1 else 1)
-    try:
-        return [task_degradation(each.network) for each in networks]
-    except PixmendError as error:
-        raise PixmendError(f"{error}; or say it with --chain, where round8 leaves pictures as they are") from error
+    chains = []
+    for each in networks:
+        try:
+            chains.append(task_degradation(each.network))
+        except PixmendError as error:
+            raise PixmendError(
+                f"{each.name}: its task {each.network.tasks[0]} does not say how pictures are spoiled: give --chain, "
+                "such as rain_light(), or round8 for pictures that are spoiled already"
+            ) from error
+    return chains
 
 
 def _layers(network: "Restorer", what: What) -> "list[Layer]":
@@ -125,7 +131,7 @@ def _inputs(
 ) -> "list[Inputs]":
     from pixmend.analyze.cka import Inputs, clean_patches, clean_side
 
-    with _bar("cutting", "patches") as progress:
+    with bar("cutting patches") as progress:
         clean = clean_patches(folder, count=count, side=clean_side(size, chains), seed=seed, progress=progress)
     return [
         Inputs(clean=clean, network=each.network, chain=chain, batch=batch, seed=seed)
@@ -151,7 +157,7 @@ def _compare(networks: "Sequence[Asked]", inputs: "Sequence[Inputs]", layers: "S
     from pixmend.analyze.cka import similarity
 
     two = len(networks) > 1
-    with _bar("comparing", "batches") as progress:
+    with bar("comparing batches") as progress:
         return similarity(
             networks[0].network,
             inputs[0],
@@ -161,24 +167,3 @@ def _compare(networks: "Sequence[Asked]", inputs: "Sequence[Inputs]", layers: "S
             other_layers=layers[1] if two else None,
             progress=progress,
         )
-
-
-@contextmanager
-def _bar(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and time left, where somebody looks on."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from pixmend.cli.console import notes
-
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    console = notes()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task(doing, total=None, rate="")
-
-        def watch(done: int, total: int) -> None:
-            speed = progress.tasks[0].speed
-            rate = "" if not speed else f"{speed:.1f} {unit}/s" if speed > 0.2 else f"{1 / speed:.0f} s a batch"
-            progress.update(bar, completed=done, total=total, rate=rate)
-
-        yield watch

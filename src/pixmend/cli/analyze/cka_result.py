@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import typer
+from pixmend.cli.analyze.telling import print_files
 
 if TYPE_CHECKING:
     from pixmend.analyze.cka import Inputs, Similarity
     from pixmend.analyze.cka.summary import Summary
     from pixmend.analyze.record import Facts
     from pixmend.cli.analyze.opening import Asked
+
+FEW = 8
+"""Examples in a batch below which similarities are not to be believed."""
 
 
 def facts_of(
@@ -56,13 +59,16 @@ def print_lines(found: "Similarity", lines: "Sequence[Summary]", *, files: Seque
     from pixmend.cli.console import notes, plain, printable, rows_table
 
     console = plain()
-    table = rows_table("CKA of", "layers", "mean", "least", "among", "at")
+    table = rows_table("CKA of", "layers", "mean of all pairs", "least", "least among", "at")
     for line in lines:
         layers = str(line.shape[0]) if line.among == "neighbours" else f"{line.shape[0]} x {line.shape[1]}"
         table.add_row(printable(line.name), layers, f"{line.mean:.3f}", f"{line.least:.3f}", line.among, line.where)
     console.print(table)
-    for path in files:
-        console.print(printable(str(path)), soft_wrap=True)
+    print_files(*files)
+    if found.examples < FEW * found.batches:
+        each = found.examples // found.batches
+        told = f"batches of {each} examples tell little, and give 1 and -1 by chance: more --patches, and --batch"
+        notes().print(f"note: {told}")
     constant = ", ".join(found.constant[:3]) + (
         "" if len(found.constant) <= 3 else f" and {len(found.constant) - 3} more"
     )
@@ -70,26 +76,16 @@ def print_lines(found: "Similarity", lines: "Sequence[Summary]", *, files: Seque
         notes().print(f"note: {constant}: the same for all patches, so like no other layer (grey)")
 
 
-def print_json(found: "Similarity", names: Sequence[str], facts: "Facts", *, files: Sequence[Path]) -> None:
-    """All of it; what is no number is null."""
-    import json
-    import math
+def content_of(found: "Similarity", names: Sequence[str], facts: "Facts", *, files: Sequence[Path]) -> dict[str, Any]:
+    """All of it, for JSON."""
     from dataclasses import asdict
 
     from pixmend.analyze.cka.summary import summaries
 
-    def plain(value: object) -> object:
-        if isinstance(value, dict):
-            return {name: plain(each) for name, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(each) for each in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    content = {
+    return {
         "facts": dict(facts),
         "summaries": [asdict(line) for line in summaries(found, names=names)],
         "constant": list(found.constant),
         "arrays": {name: array.tolist() for name, array in arrays_of(found, names).items()},
         "files": [str(path) for path in files],
     }
-    typer.echo(json.dumps(plain(content), allow_nan=False))

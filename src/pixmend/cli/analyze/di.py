@@ -17,13 +17,13 @@ from pixmend.cli.analyze.lam_settings import (
     PathOption,
     SigmaOption,
     StepsOption,
-    bar,
     how_of,
     margin_of,
     said,
-    takes_of,
+    say_grid,
 )
 from pixmend.cli.analyze.opening import CHAIN_HELP, MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def di(
 
     Example: `pixmend analyze di Set14 --chain "bicubic(scale=2)" --model bicubic --model default`
     """
-    from pixmend.analyze.lam import diffusion_over, draw_diffusion
+    from pixmend.analyze.lam import common_channels, common_scale, diffusion_over, draw_diffusion
     from pixmend.analyze.record import keep
     from pixmend.cli.analyze.opening import figure_path, open_networks, open_picture
     from pixmend.errors import PixmendError
@@ -70,7 +70,7 @@ def di(
     if summary.exists() and not force:
         raise PixmendError(f"{summary}: exists already: give --force to replace it, or another --out")
     networks = {each.name: each.network for each in open_networks(model or ["default"])}
-    takes, how = takes_of(networks), how_of(detector, path, steps=steps, sigma=sigma)
+    takes, how = common_channels(networks), how_of(detector, path, steps=steps, sigma=sigma)
     pictures = {
         name: lambda file=file: open_picture(file, takes=takes, chain=chain)
         for name, file in _files(folder, count=count).items()
@@ -78,6 +78,8 @@ def di(
     with bar("attributing") as progress:
         found = diffusion_over(networks, pictures, size=size, margin=margin_of(around), progress=progress, **how)
     asked = _asked(found, folder)
+    if asked[0].part and asked[0].window:
+        say_grid(asked[0].part, networks, asked[0].window, scale=common_scale(networks), margin=margin_of(around))
     facts = {
         "models": list(networks),
         "pictures": f"{len(asked)} of {folder.resolve().name}",
@@ -93,7 +95,7 @@ def di(
     whole = {**facts, "results": report, "pictures": [_plain(each) for each in found]}
     replace(summary, json.dumps(whole, indent=2) + "\n")
     if as_json:
-        typer.echo(json.dumps(whole, indent=2))
+        print_json(whole)
     else:
         _show(report)
         console.plain().print(console.printable(f"wrote {path_out}, {beside} and {summary}"))
@@ -110,6 +112,10 @@ def _files(folder: Path, *, count: int | None) -> dict[str, Path]:
     from pixmend.data.folders import pictures_in
     from pixmend.errors import PixmendError
 
+    if not folder.exists():
+        raise PixmendError(f"{folder}: no such folder")
+    if not folder.is_dir():
+        raise PixmendError(f"{folder}: expected a folder of pictures: `pixmend analyze lam` asks about one picture")
     files = pictures_in([folder])[:count]
     if not files:
         raise PixmendError(f"{folder}: holds no pictures")

@@ -1,6 +1,5 @@
 """``pixmend analyze features``: what the layers hold of a picture, and what windows have left in them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,12 +8,16 @@ import typer
 
 from pixmend.cli import console
 from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_files, print_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pixmend.analyze.artefacts import Features, Trace
     from pixmend.cli.analyze.opening import Asked
+
+NOTED = 0.02
+"""Spread of the picture itself that is too much to tell what windows leave."""
 
 
 def features(
@@ -54,7 +57,8 @@ def features(
     from pixmend.analyze.points import find_points
     from pixmend.analyze.record import keep
     from pixmend.cli.analyze.opening import figure_path, open_networks
-    from pixmend.cli.analyze.seeing import bar, see
+    from pixmend.cli.analyze.seeing import see
+    from pixmend.errors import PixmendError
 
     networks = open_networks(model or ["default"])
     if list_layers:
@@ -67,14 +71,19 @@ def features(
     found: dict[str, Features] = {}
     with bar("features") as progress:
         for asked, image in zip(networks, pictures, strict=True):
-            points = find_points(asked.network, layer) if layer else None
-            found[asked.name] = features_of(
-                asked.network, image, points=points, period=period, offsets=offsets, progress=progress
-            )
-    facts |= {"borders": "windows" if period is None else f"every {period} pixels", "offsets": offsets}
+            try:
+                points = find_points(asked.network, layer) if layer else None
+                found[asked.name] = features_of(
+                    asked.network, image, points=points, period=period, offsets=offsets, progress=progress
+                )
+            except PixmendError as error:
+                raise PixmendError(f"{asked.name}: {error}") from error
+    if any(each.traces for each in found.values()):
+        facts |= {"borders": "windows" if period is None else f"every {period} pixels", "offsets": offsets}
+    _print_notes(networks, found, period=period)
     beside = keep(path, draw_features(found), _arrays(found), facts=facts)
     if as_json:
-        typer.echo(json.dumps({"facts": facts, "models": _content(found), "files": [str(path), str(beside)]}, indent=2))
+        print_json({"facts": facts, "models": _content(found), "files": [str(path), str(beside)]})
     else:
         _print(found, files=(path, beside))
 
@@ -93,7 +102,7 @@ def _print_layers(networks: "Sequence[Asked]", *, as_json: bool) -> None:
         for point in points:
             table.add_row(point.name, point.kind, "yes" if point in shown else "")
     if as_json:
-        typer.echo(json.dumps(listed, indent=2))
+        print_json(listed)
     else:
         console.plain().print(table)
 
@@ -107,10 +116,34 @@ def _print(found: "Mapping[str, Features]", *, files: Sequence[Path]) -> None:
             for layer in _telling(traces):
                 table.add_row(name, layer, *_numbers(traces[layer]))
         console.plain().print(table)
-    for name in sorted(found.keys() - traced.keys()):
-        console.notes().print(f"{name}: no windows, or too few in the picture; --period looks for other borders")
-    for file in files:
-        typer.echo(str(file))
+    print_files(*files)
+
+
+def _print_notes(networks: "Sequence[Asked]", found: "Mapping[str, Features]", *, period: int | None) -> None:
+    """Why there is no trace, or why it is not to be believed."""
+    from pixmend.analyze.artefacts import plain_grid, windows_of
+
+    for asked in networks:
+        traces = found[asked.name].traces
+        if traces:
+            most = _of_itself(traces["input"])
+            if most > NOTED:
+                told = f"the picture itself has traces of up to {most * 100:.0f} %: more --offsets or a larger --crop"
+                console.notes().print(f"note: {asked.name}: {told}, or believe less")
+        elif period is not None:
+            least = plain_grid(period).least
+            told = f"{least} pixels along a side are needed to look for borders every {period}"
+            console.notes().print(f"note: {asked.name}: no traces: {told}: a larger --crop, or a shorter --period")
+        elif windows_of(asked.network) is None:
+            console.notes().print(f"note: {asked.name}: no windows, and so no traces: --period looks for other borders")
+        else:
+            console.notes().print(f"note: {asked.name}: too few windows in the picture for traces: a larger --crop")
+
+
+def _of_itself(trace: "Trace") -> float:
+    """How far neighbours of the picture that nobody has touched differ by place in the window."""
+    phases = range(0, trace.grid.period, trace.grid.token)
+    return max((abs(trace.both[phase].item() - 1) for phase in phases), default=0.0) if trace.spread > NOTED else 0.0
 
 
 def _telling(traces: "Mapping[str, Trace]") -> list[str]:
@@ -122,6 +155,8 @@ def _telling(traces: "Mapping[str, Trace]") -> list[str]:
 
 
 def _numbers(trace: "Trace") -> tuple[str, ...]:
+    if trace.both.isnan().all():
+        return ("flat", "-", "-", "-", "-")
     place = f"{trace.strongest} of {trace.grid.period}"
     shifted = f"{trace.shifted:.3f}" if trace.grid.shifted else "-"
     strongest = trace.both[trace.strongest].item()
@@ -139,18 +174,16 @@ def _arrays(found: "Mapping[str, Features]") -> "dict[str, Tensor]":
 
 
 def _content(found: "Mapping[str, Features]") -> dict[str, object]:
-    from pixmend.cli.analyze.seeing import finite
-
     return {
         name: {
             "shown": {shown.name: {"share": shown.share, "pixels": float(shown.step)} for shown in features.shown},
             "traces": {
                 layer: {
                     "period": trace.grid.period,
-                    "borders": finite(trace.unshifted),
-                    "shifted": finite(trace.shifted),
-                    "spread": finite(trace.spread),
-                    "by_place": [finite(value) for value in trace.both.tolist()],
+                    "borders": trace.unshifted,
+                    "shifted": trace.shifted,
+                    "spread": trace.spread,
+                    "by_place": trace.both.tolist(),
                 }
                 for layer, trace in features.traces.items()
             },

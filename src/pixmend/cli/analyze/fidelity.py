@@ -1,19 +1,24 @@
 """``pixmend analyze fidelity``: where a result may be invented."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_files, print_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pixmend.analyze.fidelity import Answer, DoubtMap, Fidelity, Window
+    from pixmend.analyze.fidelity import Answer, DoubtMap, Fidelity
     from pixmend.cli.analyze.opening import Asked
+
+CLOSING = (
+    "levels of 255; a place is a mean over a window, and the outer 8 pixels of a large enough input are left out. "
+    "Large numbers are reasons to doubt a place; small ones prove nothing."
+)
 
 
 def fidelity(
@@ -64,38 +69,46 @@ def fidelity(
     by = parse_chain(again) if again is not None else None
     networks = open_networks(model or ["default"])
     image, truth = _open(picture, networks, chain=chain, crop=crop, true=true)
-    with _bar() as progress:
+    with bar("restoring, 8 turns each") as progress:
         found = fidelity_of([each.network for each in networks], image, again=by, true=truth, progress=progress)
     names = [each.name for each in networks]
-    facts = {
+    facts: dict[str, Any] = {
         "fidelity of": " and ".join(names),
         "picture": picture.name + (f", spoiled by {chain}" if chain else ""),
         "size": f"{image.shape[2]} x {image.shape[1]}",
-        "degraded again by": found.answers[0].residual.chain or "nothing",
     }
+    residual = found.answers[0].residual
+    facts |= {"degraded again by": residual.chain} if residual.chain else {}
+    facts |= {"outer pixels left out of its numbers": residual.map.border} if residual.map.border else {}
     facts |= {"crop": crop} if crop else {}
     facts |= {"true": true.name} if true else {}
-    beside = keep(path, draw(names, found, true=truth), _arrays(found, names, image), facts=facts)
+    beside = keep(path, draw(names, found, given=image, true=truth), _arrays(found, names, image), facts=facts)
     if as_json:
-        _print_json(found, names, facts, files=(path, beside))
+        scale = networks[0].network.scale
+        print_json(_content(found, names, facts, scale=scale, files=(path, beside)))
     else:
-        _print(found, names, files=(path, beside))
+        _print(found, names, scale=networks[0].network.scale, files=(path, beside))
 
 
 def _open(
     picture: Path, networks: "Sequence[Asked]", *, chain: str | None, crop: str | None, true: Path | None
 ) -> "tuple[Tensor, Tensor | None]":
     """What the networks see, and the true picture of it if there is one."""
-    from pixmend.cli.analyze.opening import open_picture
+    from pixmend.analyze.fidelity.report import check_true
+    from pixmend.cli.analyze.opening import open_picture, part_of, trimmed
 
     takes = max(each.network.in_channels for each in networks)
-    image = open_picture(picture, takes=takes, chain=chain, crop=crop)
-    whole = picture if chain is not None else true
-    if whole is None:
-        return image, None
     scale = networks[0].network.scale
-    part = ",".join(str(int(number) * scale) for number in crop.split(",")) if crop else None
-    return image, open_picture(whole, takes=takes, crop=part)
+    image, truth = open_picture(picture, takes=takes, chain=chain), None
+    if chain is not None:
+        truth = trimmed(open_picture(picture, takes=takes), chain)
+    elif true is not None:
+        truth = open_picture(true, takes=takes)
+    if truth is not None:
+        check_true(truth, image, scale=scale)
+    if crop is None:
+        return image, truth
+    return part_of(image, crop), None if truth is None else part_of(truth, crop, scale=scale)
 
 
 def _arrays(found: "Fidelity", names: "Sequence[str]", image: "Tensor") -> "dict[str, Any]":
@@ -106,54 +119,52 @@ def _arrays(found: "Fidelity", names: "Sequence[str]", image: "Tensor") -> "dict
     for index, answer in enumerate(found.answers):
         arrays[f"result_{index}"] = answer.result
         arrays[f"residual_{index}"] = answer.residual.signed
-        for each in _maps(answer):
+        for each in answer.maps:
             arrays[f"{each.name}_{index}"] = each.values
     if found.disagreement is not None:
         arrays["disagreement"] = found.disagreement.map.values
     return arrays
 
 
-def _maps(answer: "Answer") -> "list[DoubtMap]":
-    maps = [answer.residual.map, answer.ensemble]
-    return maps if answer.error is None else [*maps, answer.error]
-
-
-def _print(found: "Fidelity", names: "Sequence[str]", *, files: Sequence[Path]) -> None:
-    from pixmend.analyze.fidelity.figure import window_of
+def _print(found: "Fidelity", names: "Sequence[str]", *, scale: int, files: Sequence[Path]) -> None:
+    from pixmend.analyze.fidelity.figure import places_of
     from pixmend.cli.console import plain, printable, rows_table
 
     console = plain()
-    console.print(_map_table(found, names))
+    console.print(_map_table(found, names, scale=scale))
     for name, answer in zip(names, found.answers, strict=True):
         console.print(f"{printable(name)}: {_said(answer)}", soft_wrap=True)
-    size = window_of(found.answers[0].result)
     if found.disagreement is not None:
         pairs = zip(names, found.disagreement.biases, strict=True)
         told = ", ".join(f"{printable(name)} {bias:+.2f}" for name, bias in pairs)
         console.print(f"brighter than the mean of all, in levels: {told}", soft_wrap=True)
     seen = found.answers[0].ensemble if found.disagreement is None else found.disagreement.map
-    table = rows_table(f"look here ({seen.name})", "x", "y", "width", "height", "levels", numbers=5)
-    for rank, place in enumerate(seen.worst(size), 1):
+    places = places_of(seen, found.answers[0].result, scale=scale)
+    table = rows_table(f"look here ({seen.name})", "x", "y", "width", "height", "mean levels", numbers=5)
+    for rank, place in enumerate(places, 1):
         sides = (place.left, place.top, place.width, place.height)
         table.add_row(str(rank), *map(str, sides), f"{place.value:.2f}")
-    console.print(table)
-    for path in files:
-        console.print(printable(str(path)), soft_wrap=True)
+    if places:
+        console.print(table)
+    else:
+        console.print(f"look here ({seen.name}): nothing above half a level")
+    console.print(CLOSING, soft_wrap=True)
+    print_files(*files)
 
 
-def _map_table(found: "Fidelity", names: "Sequence[str]") -> "Any":
+def _map_table(found: "Fidelity", names: "Sequence[str]", *, scale: int) -> "Any":
     """A line for each map; of the true picture, what each has to do with the error."""
-    from pixmend.analyze.fidelity.figure import window_of
+    from pixmend.analyze.fidelity.figure import places_of
     from pixmend.cli.console import printable, rows_table
 
     known = bool(found.answers[0].agreements)
     more = ("rank corr.", "beyond edges", "error in 5 %") if known else ()
-    table = rows_table("model", "map", "mean", "99 %", "worst", "at x, y", *more, numbers=4 + len(more))
+    table = rows_table("model", "map", "mean", "99 %", "worst place", "at x, y", *more, numbers=4 + len(more))
     for name, answer in zip(names, found.answers, strict=True):
-        maps = _maps(answer) + ([] if found.disagreement is None else [found.disagreement.map])
+        maps = answer.maps + ([] if found.disagreement is None else [found.disagreement.map])
         for each in maps:
-            place = next(iter(each.worst(window_of(answer.result))), None)
-            where = (f"{place.value:.2f}", f"{place.left}, {place.top}") if place else ("0.00", "")
+            place = next(iter(places_of(each, answer.result, scale=scale)), None)
+            where = (f"{place.value:.2f}", f"{place.left}, {place.top}") if place else ("below 0.5", "")
             told = answer.agreements.get(each.name)
             numbers = (told.spearman, told.beyond_edges, told.share) if told else ()
             last = ["-" if number != number else f"{number:.2f}" for number in numbers] or [""] * len(more)
@@ -178,16 +189,17 @@ def _said(answer: "Answer") -> str:
     return f"{told}, neighbours {noise.neighbours:+.3f}, edges {noise.edges:+.2f} (0 is white noise)"
 
 
-def _print_json(found: "Fidelity", names: "Sequence[str]", facts: dict[str, str], *, files: Sequence[Path]) -> None:
-    import json
+def _content(
+    found: "Fidelity", names: "Sequence[str]", facts: dict[str, Any], *, scale: int, files: Sequence[Path]
+) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from pixmend.analyze.fidelity.figure import window_of
+    from pixmend.analyze.fidelity.figure import places_of
 
-    def of_map(each: "DoubtMap", places: "list[Window]") -> dict[str, Any]:
+    def of_map(each: "DoubtMap") -> dict[str, Any]:
+        places = places_of(each, found.answers[0].result, scale=scale)
         return {"mean": each.mean, "high": each.high, "worst": [asdict(place) for place in places]}
 
-    size = window_of(found.answers[0].result)
     models = []
     for index, (name, answer) in enumerate(zip(names, found.answers, strict=True)):
         residual = answer.residual
@@ -197,7 +209,7 @@ def _print_json(found: "Fidelity", names: "Sequence[str]", facts: dict[str, str]
             "rms": residual.rms,
             "psnr": residual.psnr,
             "noise": asdict(residual.noise) if residual.noise else None,
-            "maps": {each.name: of_map(each, each.worst(size)) for each in _maps(answer)},
+            "maps": {each.name: of_map(each) for each in answer.maps},
             "agreement_with_error": {name: asdict(each) for name, each in answer.agreements.items()},
         }
         if found.disagreement is not None:
@@ -205,32 +217,6 @@ def _print_json(found: "Fidelity", names: "Sequence[str]", facts: dict[str, str]
         models.append(one)
     content: dict[str, Any] = {"facts": facts, "models": models}
     if found.disagreement is not None:
-        seen = found.disagreement.map
-        content["disagreement"] = of_map(seen, seen.worst(size))
+        content["disagreement"] = of_map(found.disagreement.map)
     content["files"] = [str(path) for path in files]
-    typer.echo(json.dumps(_finite(content), allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no word for infinite numbers and for none: they become null."""
-    import math
-
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[float, int], None]]:
-    """A bar over the passes, with the time left, where somebody looks on."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from pixmend.cli.console import notes
-
-    console = notes()
-    columns = (TextColumn("restoring, 8 turns each"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("restoring", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
+    return content

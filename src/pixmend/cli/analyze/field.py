@@ -1,8 +1,7 @@
 """``pixmend analyze field PICTURE --model A``: how far a network looks, and how far it feels a cut."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from pixmend.cli import console
 from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_files, print_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ def field(
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Of the models that do not name their own.")] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="ROW,COLUMN", help="The pixel, as the network sees it; else the middle."),
+        typer.Option(metavar="ROW,COLUMN", help="The pixel of the picture, after --chain; else the middle."),
     ] = None,
     pixels: Annotated[int, typer.Option(min=2, help="How many the mean field is of.")] = 9,
     chain: Annotated[str | None, typer.Option(metavar="STEPS", help=CHAIN_HELP)] = None,
@@ -38,21 +38,26 @@ def field(
 ) -> None:
     """Draw how much each pixel moves one pixel of the result, and by how much a cut changes what lies beside it.
 
-    Of a picture larger than 128 pixels the most detailed part is asked, unless --crop names another.
+    Of a picture larger than 128 pixels the part around --at is asked or, without, the most detailed one, unless --crop
+    names another.
 
     Example: `pixmend analyze field photo.png --model default:sr_x2 --model bicubic`
     """
     from pixmend.analyze.field_figure import draw_fields
     from pixmend.analyze.record import keep
-    from pixmend.cli.analyze.opening import figure_path, open_networks
+    from pixmend.cli.analyze.opening import figure_path, open_networks, open_picture
 
     path = figure_path(out, of=picture, command="field", force=force)
+    part, pixel = _place(picture, chain=chain, crop=crop, at=at)
     networks = open_networks(model or ["default"], task=task)
-    images, part = _images(picture, networks, chain=chain, crop=crop)
-    pixel = _pixel(at, size=(images[0].shape[1], images[0].shape[2]))
-    with _bar(len(networks) * (pixels + 2)) as advance:
+    cut = ",".join(map(str, part))
+    images = [open_picture(picture, takes=each.network.in_channels, chain=chain, crop=cut) for each in networks]
+    inside = (pixel[0] - part[0], pixel[1] - part[1])
+    passes, done = len(networks) * (pixels + 2), itertools.count(1)
+    with bar("asking") as progress:
+        advance = lambda: progress(next(done), passes)  # noqa: E731
         seen = [
-            _ask(asked, image, at=pixel, pixels=pixels, advance=advance)
+            _ask(asked, image, at=inside, pixels=pixels, advance=advance)
             for asked, image in zip(networks, images, strict=True)
         ]
     facts = {
@@ -63,54 +68,65 @@ def field(
         "row, column": list(pixel),
         "pixels in the mean": pixels,
     }
-    arrays = keep(path, draw_fields(seen, images[0]), _arrays(seen, images[0]), facts=facts)
+    arrays = keep(path, draw_fields(seen, images[0], corner=(part[0], part[1])), _arrays(seen, images[0]), facts=facts)
     if as_json:
-        typer.echo(json.dumps({**facts, "fields": [_numbers(each) for each in seen], "figure": str(path)}, indent=2))
+        print_json({**facts, "fields": [_numbers(each) for each in seen], "figure": str(path)})
         return
     _print(seen)
-    for file in (path, arrays):
-        typer.echo(console.printable(str(file)))
+    print_files(path, arrays)
 
 
-def _images(
-    picture: Path, networks: "list[Asked]", *, chain: str | None, crop: str | None
-) -> "tuple[list[Tensor], list[int]]":
-    """The part of the picture with the channels that each takes; and its top, left, height and width."""
+def _place(
+    picture: Path, *, chain: str | None, crop: str | None, at: str | None
+) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
+    """Top, left, height and width of the part that is asked; and the pixel, counted from the picture's corner.
+
+    Raises:
+        PixmendError: as ``open_picture``, or the pixel lies outside.
+    """
     from pixmend.analyze.place import busiest
-    from pixmend.cli.analyze.opening import open_picture
+    from pixmend.cli.analyze.opening import crop_of, open_picture, part_of, pixel_of
 
-    whole = open_picture(picture, takes=networks[0].network.in_channels, chain=chain, crop=crop)
-    height, width = whole.shape[1:]
+    pixel = None if at is None else pixel_of(at)
+    image = open_picture(picture, takes=3, chain=chain)
+    height, width = image.shape[1:]
     if crop is not None:
-        part = [int(number) for number in crop.split(",")]
-    elif max(height, width) <= PART:
-        part = [0, 0, height, width]
+        part_of(image, crop)
+        part = crop_of(crop)
+        if pixel is not None:
+            _check_inside(pixel, part, of="--crop")
+        return part, pixel or _middle(part)
+    if pixel is not None:
+        _check_inside(pixel, (0, 0, height, width), of="the picture")
+    size = (min(height, PART), min(width, PART))
+    if size == (height, width):
+        top, left = 0, 0
+    elif pixel is None:
+        top, left = busiest(image, size=size)
     else:
-        size = (min(height, PART), min(width, PART))
-        part = [*busiest(whole, size=size), *size]
-        console.notes().print(
-            f"asked is the most detailed part of the picture of {width} x {height}: --crop {','.join(map(str, part))}"
+        top, left = (
+            min(max(0, place - side // 2), length - side)
+            for place, side, length in zip(pixel, size, (height, width), strict=True)
         )
-    text = ",".join(map(str, part))
-    takes = [asked.network.in_channels for asked in networks]
-    opened = {
-        channels: open_picture(picture, takes=channels, chain=chain, crop=text) for channels in dict.fromkeys(takes)
-    }
-    return [opened[channels] for channels in takes], part
+    part = (top, left, *size)
+    if size != (height, width):
+        which = "the most detailed part" if pixel is None else "the part around the pixel"
+        console.notes().print(f"asked is {which} of {width} x {height}: --crop {','.join(map(str, part))}")
+    return part, pixel or _middle(part)
 
 
-def _pixel(at: str | None, *, size: tuple[int, int]) -> tuple[int, int]:
+def _middle(part: tuple[int, int, int, int]) -> tuple[int, int]:
+    top, left, height, width = part
+    return top + height // 2, left + width // 2
+
+
+def _check_inside(pixel: tuple[int, int], part: tuple[int, int, int, int], *, of: str) -> None:
     from pixmend.errors import PixmendError
 
-    if at is None:
-        return size[0] // 2, size[1] // 2
-    parts = [part.strip() for part in at.split(",")]
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise PixmendError(f"--at: expected ROW,COLUMN such as 40,64, got {at!r}")
-    row, column = map(int, parts)
-    if row >= size[0] or column >= size[1]:
-        raise PixmendError(f"--at {at}: lies outside the {size[1]} x {size[0]} pixels that are asked")
-    return row, column
+    (row, column), (top, left, height, width) = pixel, part
+    if not (top <= row < top + height and left <= column < left + width):
+        rows, columns = f"{top} to {top + height - 1}", f"{left} to {left + width - 1}"
+        raise PixmendError(f"--at {row},{column}: lies outside {of}: expected a row of {rows}, a column of {columns}")
 
 
 def _ask(asked: "Asked", image: "Tensor", *, at: tuple[int, int], pixels: int, advance: Callable[[], None]) -> "Seen":
@@ -188,15 +204,3 @@ def _print(seen: "list[Seen]") -> None:
     console.plain().print(
         "radii of the energy, area above 1 %, pixels; beyond 32: of the gradient; cut felt: by half a level, to so far"
     )
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
-    """A bar over the passes, if there is a terminal to show it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    notes = console.notes()
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
-        shown = bar.add_task("asking", total=total)
-        yield lambda: bar.advance(shown)

@@ -1,6 +1,5 @@
 """``pixmend analyze lam``: which pixels of the input a network used for a small part of its result."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,22 +16,23 @@ from pixmend.cli.analyze.lam_settings import (
     PathOption,
     SigmaOption,
     StepsOption,
-    bar,
     how_of,
     margin_of,
     said,
-    takes_of,
+    say_grid,
 )
 from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pixmend.analyze import lam as room
-    from pixmend.models.base import Restorer
 
 _FAR = 0.01
 """Share of a map at the border of the part from which on the rest is worth a word."""
+_COMPLETE = (0.5, 2.0)
+"""Sums of the attributions over the detector's difference between which the path has steps enough."""
 
 
 def lam(
@@ -67,7 +67,15 @@ def lam(
     Examples: `pixmend analyze lam low.png --model default --model swinir_light:sr_x2`,
     `pixmend analyze lam clean.png --chain "bicubic(scale=4)" --model hat_s:sr_x4 --window 120,96`
     """
-    from pixmend.analyze.lam import common_multiple, common_scale, draw_attributions, part_around
+    from pixmend.analyze.lam import (
+        arrays_of,
+        attributions,
+        common_channels,
+        common_multiple,
+        common_scale,
+        draw_attributions,
+        part_around,
+    )
     from pixmend.analyze.record import keep
     from pixmend.cli.analyze.opening import figure_path, open_networks, open_picture
 
@@ -76,11 +84,12 @@ def lam(
     path_out = figure_path(out, of=picture, command="lam", force=force)
     asked_of = {each.name: each.network for each in open_networks(model or ["default"])}
     scale, how = common_scale(asked_of), how_of(detector, path, steps=steps, sigma=sigma)
-    x = open_picture(picture, takes=takes_of(asked_of), chain=chain, crop=crop)
+    x = open_picture(picture, takes=common_channels(asked_of), chain=chain, crop=crop)
     place = _window(window, x, scale=scale)
     multiple = common_multiple(asked_of.values())
     part = part_around(x, place, scale=scale, margin=margin_of(around), multiple=multiple)
-    found = _ask(asked_of, part.of(x), part.window, how)
+    with bar("attributing") as progress:
+        found = attributions(asked_of, part.of(x), part.window, progress=progress, **how)
     facts = {
         "models": list(found),
         "picture": picture.name,
@@ -90,11 +99,12 @@ def lam(
         "given": f"{part.width} x {part.height} at top {part.top}, left {part.left} of {x.shape[2]} x {x.shape[1]}",
         **said(detector, path, how),
     }
-    beside = keep(path_out, draw_attributions(found, x, part=part), _arrays(found, x), facts=facts)
+    beside = keep(path_out, draw_attributions(found, x, part=part), arrays_of(found, x), facts=facts)
     _warn(found, part, whole=(x.shape[1], x.shape[2]))
+    say_grid(part, asked_of, place, scale=scale, margin=margin_of(around))
     if as_json:
         files = {"figure": str(path_out), "arrays": str(beside)}
-        typer.echo(json.dumps({**facts, "results": [_row(*item) for item in found.items()], **files}, indent=2))
+        print_json({**facts, "results": [_row(*item) for item in found.items()], **files})
         return
     _show(found)
     console.plain().print(console.printable(f"wrote {path_out} and {beside}"))
@@ -112,35 +122,6 @@ def _window(text: str | None, x: "Tensor", *, scale: int) -> "room.Window":
         )
     top, left, *size = map(int, parts)
     return Window(top=top, left=left, size=size[0]) if size else Window(top=top, left=left)
-
-
-def _ask(
-    networks: "Mapping[str, Restorer]", x: "Tensor", window: "room.Window", how: dict[str, Any]
-) -> "dict[str, room.Attribution]":
-    """One after the other; an error says whose it is."""
-    from pixmend.analyze.lam import local_attribution
-    from pixmend.errors import PixmendError
-
-    total, found = len(networks) * how["steps"], {}
-    with bar("attributing") as progress:
-        for place, (name, network) in enumerate(networks.items()):
-            before = place * how["steps"]
-            watch = lambda done, _, before=before: progress(before + done, total)  # noqa: E731
-            where = {"top": window.top, "left": window.left, "size": window.size}
-            try:
-                found[name] = local_attribution(network, x, **where, **how, progress=watch)
-            except PixmendError as error:
-                raise PixmendError(f"{name}: {error}") from error
-    return found
-
-
-def _arrays(found: "Mapping[str, room.Attribution]", x: "Tensor") -> "dict[str, Tensor]":
-    """By number, as the models' names may be paths; the facts list the names in this order."""
-    arrays = {"input": x}
-    for place, each in enumerate(found.values()):
-        for what, values in (("attribution", each.values), ("map", each.map), ("result", each.result)):
-            arrays[f"{what}_{place}"] = values
-    return arrays
 
 
 def _row(name: str, each: "room.Attribution") -> dict[str, Any]:
@@ -175,5 +156,21 @@ def _warn(found: "Mapping[str, room.Attribution]", part: "room.Part", *, whole: 
         for name, each in found.items()
         if each.undefined
     ]
+    notes += [_incomplete(name, each) for name, each in found.items() if not _is_complete(each)]
     for note in notes:
         console.notes().print(console.printable(f"note: {note}"))
+
+
+def _is_complete(each: "room.Attribution") -> bool:
+    return _COMPLETE[0] <= each.completeness <= _COMPLETE[1]
+
+
+def _incomplete(name: str, each: "room.Attribution") -> str:
+    """What would mend it: where gradients are undefined, more steps would not."""
+    if each.undefined:
+        remedy = "--detector edges"
+    else:
+        remedy = "a window with more in it, or more --steps"
+    if not each.difference:
+        return f"{name}: the detector finds the same at both ends of the path: {remedy}"
+    return f"{name}: the sum is {each.completeness:.2g} of the difference, where 1 would be right: {remedy}"

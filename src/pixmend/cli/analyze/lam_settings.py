@@ -1,15 +1,13 @@
-"""What ``pixmend analyze lam`` and ``di`` have in common: their settings, and the bar over their steps."""
+"""What ``pixmend analyze lam`` and ``di`` have in common: their settings."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixmend.cli import console
-
 if TYPE_CHECKING:
+    from pixmend.analyze.lam import Part, Window
     from pixmend.models.base import Restorer
 
 
@@ -81,28 +79,18 @@ def margin_of(text: str) -> int | None:
     return int(text)
 
 
-def takes_of(networks: "Mapping[str, Restorer]") -> int:
-    """The channels that all of them take.
+def say_grid(
+    part: "Part", networks: "Mapping[str, Restorer]", window: "Window", *, scale: int, margin: int | None
+) -> None:
+    """In one line, where the windows of networks make the part larger than was asked for."""
+    from pixmend.cli import console
 
-    Raises:
-        PixmendError: one takes grey, another colours.
-    """
-    from pixmend.errors import PixmendError
-
-    takes = {name: network.in_channels for name, network in networks.items()}
-    if len(set(takes.values())) > 1:
-        listed = ", ".join(f"{name} {channels}" for name, channels in takes.items())
-        raise PixmendError(f"expected networks of equally many channels, got {listed}: ask them one by one")
-    return next(iter(takes.values()))
-
-
-@contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over the steps of all networks with the time left, if there is a terminal to show it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    notes = console.notes()
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
-        shown = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(shown, completed=done, total=total)
+    if margin is None:
+        return
+    top, left, bottom, right = window.footprint(scale)
+    if part.height <= bottom - top + 2 * margin and part.width <= right - left + 2 * margin:
+        return
+    grids = {name: network.multiple for name, network in networks.items() if network.multiple > 1}
+    whose = ", ".join(f"{name}'s grid of {multiple}" for name, multiple in grids.items())
+    note = f"part {part.width} x {part.height}: {whose}; a diffusion index is comparable within one part only"
+    console.notes().print(console.printable(f"note: {note}"))

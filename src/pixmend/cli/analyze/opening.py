@@ -78,14 +78,15 @@ def _open(text: str, *, task: str | None, others: list[Asked]) -> Asked:
 
 
 def _bicubic(task: str | None, others: list[Asked]) -> "Restorer":
-    """Enlargement by the scale of the task or, where none is named, of the first of the others."""
+    """Enlargement by the scale of the task or, where none is named, of the first of the others that enlarges."""
     from pixmend.errors import PixmendError
     from pixmend.evaluate.baseline import BicubicEnlarge
     from pixmend.tasks import scale_of
 
-    if task is None and not others:
+    scale = scale_of(task) if task else next((each.network.scale for each in others if each.network.scale > 1), 1)
+    if scale == 1:
         raise PixmendError("bicubic: by how much? give it as in bicubic:sr_x4")
-    return BicubicEnlarge(scale_of(task) if task else others[0].network.scale)
+    return BicubicEnlarge(scale)
 
 
 def _untrained(name: str, task: str | None) -> "Network":
@@ -110,41 +111,86 @@ def _untrained(name: str, task: str | None) -> "Network":
 def open_picture(path: Path, *, takes: int, chain: str | None = None, crop: str | None = None) -> "Tensor":
     """(C, H, W) with the channels a network takes: the picture, spoiled by ``chain``, of that the part ``crop``.
 
-    Grey becomes three equal channels, colours become BT.601 luma (full range) for a grey network.
+    Where the chain shrinks, the last rows and columns are cut off before, so that it divides the sides. Grey becomes
+    three equal channels, colours become BT.601 luma (full range) for a grey network.
 
     Raises:
         PixmendError: it cannot be read, spoiled or cut so; or the network takes two views.
     """
+    from pixmend.analyze.channels import with_channels
     from pixmend.degrade import parse_chain
-    from pixmend.errors import PixmendError
     from pixmend.image import read_image
 
     image = read_image(path)
     if chain is not None:
-        image = parse_chain(chain)(image, seed=0)
+        image = parse_chain(chain)(trimmed(image, chain), seed=0)
     if crop is not None:
-        top, left, height, width = _numbers(crop)
-        if top + height > image.shape[1] or left + width > image.shape[2]:
-            raise PixmendError(f"--crop {crop}: goes beyond the picture of {image.shape[2]} x {image.shape[1]}")
-        image = image[:, top : top + height, left : left + width]
-    if takes not in (1, 3):
-        raise PixmendError(f"networks of {takes} channels, which see two views, cannot be asked about one picture")
-    if image.shape[0] == takes:
-        return image
-    if takes == 3:
-        return image.expand(3, -1, -1).contiguous()
-    weights = image.new_tensor((0.299, 0.587, 0.114)).view(3, 1, 1)
-    return (image * weights).sum(0, keepdim=True)
+        image = part_of(image, crop)
+    return with_channels(image, takes)
 
 
-def _numbers(crop: str) -> tuple[int, int, int, int]:
+def trimmed(image: "Tensor", chain: str) -> "Tensor":
+    """The clean picture (C, H, W) without the last rows and columns that a chain which shrinks could not divide."""
+    from pixmend.degrade import multiple, parse_chain
+
+    factor = multiple(parse_chain(chain))
+    height, width = (side // factor * factor for side in image.shape[1:])
+    return image[:, :height, :width] if height and width else image  # of one too small the chain says what it needs
+
+
+def part_of(image: "Tensor", crop: str, *, scale: int = 1) -> "Tensor":
+    """The part ``crop`` of (C, H, W) or, of a picture that is so many times as large, the part over it.
+
+    Raises:
+        PixmendError: as ``crop_of``, or it goes beyond the picture.
+    """
     from pixmend.errors import PixmendError
 
-    parts = crop.split(",")
-    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts) or "0" in (parts[2], parts[3]):
-        raise PixmendError(f"--crop: expected {CROP_METAVAR} such as 0,0,64,64, got {crop!r}")
-    top, left, height, width = map(int, parts)
-    return top, left, height, width
+    top, left, height, width = (number * scale for number in crop_of(crop))
+    if top + height > image.shape[1] or left + width > image.shape[2]:
+        whole = f"{image.shape[2] // scale} x {image.shape[1] // scale}"
+        raise PixmendError(f"--crop {crop}: goes beyond the picture of {whole}")
+    return image[:, top : top + height, left : left + width]
+
+
+def crop_of(text: str) -> tuple[int, int, int, int]:
+    """Top, left, height and width.
+
+    Raises:
+        PixmendError: it says something else, or a part without pixels.
+    """
+    from pixmend.errors import PixmendError
+
+    match whole_numbers(text):
+        case (top, left, height, width) if height and width:
+            return top, left, height, width
+        case _:
+            raise PixmendError(f"--crop: expected {CROP_METAVAR} such as 0,0,64,64, got {shortened(text)!r}")
+
+
+def pixel_of(text: str) -> tuple[int, int]:
+    """Row and column of ``--at``.
+
+    Raises:
+        PixmendError: it says something else.
+    """
+    from pixmend.errors import PixmendError
+
+    match whole_numbers(text):
+        case (row, column):
+            return row, column
+        case _:
+            raise PixmendError(f"--at: expected ROW,COLUMN such as 40,32, got {shortened(text)!r}")
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Between commas, 0 or more and of at most nine digits; none at all where one of them is something else."""
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(map(int, parts)) if all(part.isdecimal() and len(part) < 10 for part in parts) else ()
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def figure_path(out: Path | None, *, of: Path, command: str, force: bool) -> Path:
@@ -165,6 +211,8 @@ def figure_path(out: Path | None, *, of: Path, command: str, force: bool) -> Pat
     if not path.parent.is_dir():
         raise PixmendError(f"{path}: there is no folder {path.parent}: make it first")
     for file in (path, path.with_suffix(".npz")):
+        if file.exists() and of.exists() and file.samefile(of):
+            raise PixmendError(f"{file}: is what is asked about, and never replaced: give another --out")
         if file.exists() and not force:
             raise PixmendError(f"{file}: exists already: give --force to replace it, or another --out")
     make_folder(path.parent)

@@ -23,22 +23,30 @@ def page(
     Example: `pixmend analyze page photo.jpg --model default:sr_x4 --model hat_s:sr_x4`
     """
     import os
+    import signal
     import tempfile
+    import threading
 
     from pixmend.analyze.record import new_figure
     from pixmend.cli.analyze.opening import open_networks
     from pixmend.cli.console import notes
-    from pixmend.serve.blocks import HOST, build, check_port, import_gradio, launch
+    from pixmend.serve.blocks import build, check_port, import_gradio, launch
     from pixmend.serve.page import Page
 
     check_port(port)
     import_gradio()
     new_figure(1, 1)  # of what is missing the page is to tell before it is open
     networks = {each.name: each.network for each in open_networks(model or ["default"])}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the folder goes, too
     with tempfile.TemporaryDirectory(prefix="pixmend-page-") as name:
         os.environ["GRADIO_TEMP_DIR"] = str(Path(name) / "uploads")  # goes with the folder
         asked = Page(networks, folder=Path(name))
         notes().print(f"restoring {picture.name}")
         blocks = build(asked, asked.open(picture))
-        typer.echo(f"http://{HOST}:{port}: open it in a browser; Ctrl-C ends it")
-        launch(blocks, port=port, folder=Path(name))
+        try:
+            typer.echo(f"{launch(blocks, port=port, folder=Path(name))} : open it in a browser; Ctrl-C ends it")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            notes().print("the page is closed")
+        finally:
+            blocks.close(verbose=False)

@@ -92,7 +92,7 @@ def spectra(pairs: Pairs, networks: "Sequence[Asked]") -> "tuple[dict[str, Error
             as ``Pipeline``.
     """
     from pixmend.analyze.artefacts import error_spectrum, mean_spectrum, rings_for
-    from pixmend.cli.analyze.seeing import bar
+    from pixmend.cli.analyze.telling import bar
     from pixmend.errors import PixmendError
     from pixmend.evaluate.baseline import BicubicEnlarge, Identity
     from pixmend.infer.pipeline import Pipeline

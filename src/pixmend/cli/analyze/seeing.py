@@ -1,8 +1,7 @@
-"""What the commands on features share: the part of a picture that networks see, a bar, numbers for JSON."""
+"""What the commands on features share: the part of a picture that networks see."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,20 +48,3 @@ def see(
     facts = {"models": [each.name for each in networks], "picture": picture.name, "chain": chain, "crop": crop}
     facts |= {"seen": place or None, "size": f"{width} x {height}"}
     return images, {name: value for name, value in facts.items() if value is not None}
-
-
-@contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar in a terminal, given what is done and how much there is."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    notes = console.notes()
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
-
-
-def finite(value: float) -> float | None:
-    """JSON has no NaN."""
-    return value if math.isfinite(value) else None

@@ -1,6 +1,5 @@
 """``pixmend analyze spectrum`` and ``errors``: which frequencies the layers keep, and which the result restores."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +9,16 @@ import typer
 
 from pixmend.cli import console
 from pixmend.cli.analyze.opening import CHAIN_HELP, CROP_HELP, CROP_METAVAR, MODELS_HELP, OUT_HELP
+from pixmend.cli.analyze.telling import bar, print_files, print_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pixmend.analyze.artefacts import Amplitudes, ErrorSpectrum
     from pixmend.cli.analyze.opening import Asked
+
+FLAT = 1e-15
+"""Power at its strongest frequency that rounding alone leaves of a picture without content."""
 
 
 def spectrum(
@@ -33,10 +36,10 @@ def spectrum(
 
     Example: `pixmend analyze spectrum photo.png --model default --model edsr_baseline`
     """
-    from pixmend.analyze.artefacts import amplitudes_by_depth, draw_spectra
+    from pixmend.analyze.artefacts import draw_spectra
     from pixmend.analyze.record import keep
     from pixmend.cli.analyze.opening import figure_path, open_networks
-    from pixmend.cli.analyze.seeing import bar, finite, see
+    from pixmend.cli.analyze.seeing import see
 
     path = figure_path(out, of=picture, command="spectrum", force=force)
     networks = open_networks(model or ["default"])
@@ -45,15 +48,15 @@ def spectrum(
     with bar("spectra") as progress:
         for done, (asked, image) in enumerate(zip(networks, pictures, strict=True)):
             progress(done, len(networks))
-            found[asked.name] = _amplitudes(asked, image, amplitudes_by_depth)
+            found[asked.name] = _amplitudes(asked, image)
     arrays = {f"{name}/{each.name}": each.log for name, amplitudes in found.items() for each in amplitudes}
     beside = keep(path, draw_spectra(found), arrays, facts=facts)
     if as_json:
         models = {
-            name: {each.name: {"at_pi": finite(each.at_pi), "pixels": float(each.step)} for each in amplitudes}
+            name: {each.name: {"at_pi": each.at_pi, "pixels": float(each.step)} for each in amplitudes}
             for name, amplitudes in found.items()
         }
-        typer.echo(json.dumps({"facts": facts, "models": models, "files": [str(path), str(beside)]}, indent=2))
+        print_json({"facts": facts, "models": models, "files": [str(path), str(beside)]})
         return
     table = console.rows_table("model", "layer", "log amplitude at pi", "at pi / 2", numbers=2)
     for name, amplitudes in found.items():
@@ -63,12 +66,23 @@ def spectrum(
     _print(table, files=(path, beside))
 
 
-def _amplitudes(asked: "Asked", image: "Tensor", read: Any) -> "list[Amplitudes]":
+def _amplitudes(asked: "Asked", image: "Tensor") -> "list[Amplitudes]":
+    """Of all layers whose maps are large enough; of the others it says so."""
+    from pixmend.analyze.artefacts import amplitudes_by_depth
+    from pixmend.analyze.artefacts.maps import blocks_by_depth
     from pixmend.errors import PixmendError
 
-    found = read(asked.network, image)
-    if not found:
-        raise PixmendError(f"{asked.name} has no layers to look into: name a network")
+    try:
+        found = amplitudes_by_depth(asked.network, image)
+    except PixmendError as error:
+        raise PixmendError(f"{asked.name}: {error}") from error
+    seen = {each.name for each in found}
+    small = [point.name for point in blocks_by_depth(asked.network, halves=True) if point.name not in seen]
+    if small:
+        console.notes().print(
+            f"note: {asked.name}: {len(small)} layers, {small[0]} the first, are left out, since their maps are below "
+            "8 x 8: a larger --crop shows them"
+        )
     return found
 
 
@@ -101,23 +115,26 @@ def errors(
     from pixmend.analyze.record import keep
     from pixmend.cli.analyze.opening import figure_path, open_networks
     from pixmend.cli.analyze.restoring import Pairs, spectra
+    from pixmend.errors import PixmendError
 
     path = figure_path(out, of=true, command="errors", force=force)
     networks = open_networks(model or ["default"])
     pairs = Pairs.find(true, low=low, chain=chain)
     found, scale = spectra(pairs, networks)
+    if all(float(each.picture.max()) < FLAT for each in found.values()):
+        raise PixmendError(f"{true}: is the same everywhere, so there is nothing to restore")
     facts = {"models": [each.name for each in networks], "true": true.name, "pictures": len(pairs.true)}
     facts |= {"chain": chain} if chain else {"low": low.name if low else ""}
     facts |= {"scale": scale, "window": "Hann"}
     beside = keep(path, draw_errors(found, scale=scale), _arrays(found), facts=facts)
     if as_json:
-        typer.echo(json.dumps({"facts": facts, "models": _content(found), "files": [str(path), str(beside)]}, indent=2))
+        print_json({"facts": facts, "models": _content(found), "files": [str(path), str(beside)]})
         return
     columns = ("error in dB", "of it below the limit", "beyond it") if scale > 1 else ("error in dB",)
     table = console.rows_table("model", *columns, numbers=len(columns))
     for name, each in found.items():
         powers = (each.below + each.above, each.below, each.above)
-        table.add_row(name, *(f"{decibels(power):.2f}" for power in powers[: len(columns)]))
+        table.add_row(name, *(f"{decibels(power):.2f}" if power > 0 else "none" for power in powers[: len(columns)]))
     _print(table, files=(path, beside))
 
 
@@ -133,15 +150,13 @@ def _arrays(found: "Mapping[str, ErrorSpectrum]") -> "dict[str, Tensor]":
 
 
 def _content(found: "Mapping[str, ErrorSpectrum]") -> dict[str, object]:
-    from pixmend.cli.analyze.seeing import finite
-
     return {
         name: {
             "mean_squared_error": each.below + each.above,
             "below_limit": each.below,
             "beyond_limit": each.above,
-            "error_db": [finite(decibels(power)) for power in each.error.tolist()],
-            "picture_db": [finite(decibels(power)) for power in each.picture.tolist()],
+            "error_db": [decibels(power) for power in each.error.tolist()],
+            "picture_db": [decibels(power) for power in each.picture.tolist()],
         }
         for name, each in found.items()
     }
@@ -149,5 +164,4 @@ def _content(found: "Mapping[str, ErrorSpectrum]") -> dict[str, object]:
 
 def _print(table: Any, *, files: Sequence[Path]) -> None:
     console.plain().print(table)
-    for file in files:
-        typer.echo(str(file))
+    print_files(*files)
