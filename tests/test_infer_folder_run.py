@@ -144,7 +144,7 @@ def test_what_a_format_cannot_hold_fails_before_the_work_and_names_the_result(fo
     network = Darker()
     records = run(folder, network, format="jpg")
     assert records["clear.png"].reason == "JPEG cannot store transparency: use .png, .webp or .tif"
-    assert len(network.batches) == 1 + 8  # one probe of the memory
+    assert len(network.batches) == 2 + 8  # two probes of the memory
 
 
 def test_options_of_writing_are_kept(folder: Path) -> None:

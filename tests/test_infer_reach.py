@@ -192,7 +192,7 @@ def test_where_no_overlap_is_enough_a_warning_says_what_is_lost(caplog: pytest.L
 def test_without_memory_to_measure_the_usual_overlap_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     class Full(Convolutions):
         def restore(self, x: Tensor) -> Tensor:
-            if self.calls == 1:
+            if self.calls == 2:  # after the two on which memory is measured
                 self.calls += 1
                 raise torch.OutOfMemoryError("out of memory")
             return super().restore(x)
@@ -223,7 +223,8 @@ def test_an_overlap_in_pixels_is_rounded_up_to_the_grid(overlap: int, taken: int
 
 
 def test_a_tile_is_chosen_for_the_overlap_asked_for() -> None:
-    step = Pipeline(Convolutions(1), max_memory=10**6, overlap=40).plan((300, 300)).steps[0]
+    base = Pipeline(Convolutions(1)).plan((300, 300))
+    step = Pipeline(Convolutions(1), max_memory=base.peak_bytes - 10**6, overlap=40).plan((300, 300)).steps[0]
     assert len(step.tiles) > 1 and step.tile >= 80
 
 

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from pixmend.cli import analyze, data, degrade, evaluate, models, rerun, restore, study, train
+from pixmend.cli import analyze, data, degrade, doctor, evaluate, models, rerun, restore, study, train
 from pixmend.errors import PixmendError
 
 _INTERRUPTED = 130
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("restore")(restore.restore)
 app.command("rerun")(rerun.rerun)
 app.command("degrade")(degrade.degrade)
+app.command("doctor")(doctor.doctor)
 app.command("study")(study.study)
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")

@@ -3,11 +3,12 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixmend.cli import console, restore_folder, restore_tasks, restore_writing
+from pixmend.cli import console, restore_folder, restore_planning, restore_stream, restore_tasks, restore_writing
+from pixmend.cli.restore_planning import DryRunOption, MemoryOption, PrecisionOption
 from pixmend.cli.restore_tasks import Rain
 from pixmend.cli.restore_writing import DepthOption, FormatOption, LosslessOption, QualityOption, StripOption
 
@@ -47,6 +48,9 @@ def restore(
         typer.Option(metavar="N|measured", help="Pixels that tiles overlap by, or as the picture needs; else 32."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...; for a folder also several.")] = "auto",
+    precision: PrecisionOption = "float32",
+    max_memory: MemoryOption = None,
+    dry_run: DryRunOption = False,
     format: FormatOption = None,
     quality: QualityOption = None,
     lossless: LosslessOption = False,
@@ -58,7 +62,15 @@ def restore(
     batch: Annotated[
         int | None, typer.Option(min=1, help="For a folder: tiles of several pictures computed at once.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a folder: print what became of each file.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Row by row, as what is larger than memory; goes on after a kill.")
+    ] = False,
+    verify_seams: Annotated[
+        bool, typer.Option("--verify-seams", help="With --stream: what the tiles have changed where they meet.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For a folder or --stream: print what became of each file.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
     """Restore a picture, or all in a folder: remove rain, remove noise, enlarge, in this order.
@@ -74,8 +86,10 @@ def restore(
     started = time.perf_counter()
     options = restore_writing.write_options(format, quality=quality, lossless=lossless, depth=depth, strip=strip)
     asked = restore_tasks.chain(task or [], scale=scale, denoise=denoise, derain=derain)
+    allowed, lower = restore_planning.size_in_bytes(max_memory), precision != "float32"
     if picture.is_dir():
-        _refuse("one picture", {"--compare": compare, "--right": right})
+        _refuse("one picture", {"--max-memory": allowed, "--dry-run": dry_run, "--precision": lower})
+        _refuse("one picture", {"--compare": compare, "--right": right, "--stream": stream or verify_seams})
         restore_folder.restore(
             picture,
             output,
@@ -93,10 +107,40 @@ def restore(
             quiet=quiet,
         )
         return
-    _refuse("a folder", {"--skip-existing": skip_existing, "--batch": batch, "--json": as_json})
+    _refuse("a folder", {"--skip-existing": skip_existing, "--batch": batch})
+    if stream or restore_stream.wanted(picture, output, asked=asked, allowed=allowed):
+        _refuse("a picture that is not streamed", {"--compare": compare, "--right": right})
+        restore_stream.restore(
+            picture,
+            output,
+            asked=asked,
+            model=model,
+            device=device,
+            precision=precision,
+            tile=tile,
+            overlap=overlap,
+            options=options,
+            force=force,
+            verify_seams=verify_seams,
+            max_memory=allowed,
+            dry_run=dry_run,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    _refuse("a folder, --stream and --dry-run", {"--json": as_json and not dry_run})
+    _refuse("--stream", {"--verify-seams": verify_seams})
     notes = console.notes(quiet=quiet)
     before, pipeline, tasks = _prepare(
-        picture, asked, right=right, model=model, device=device, tile=tile, overlap=overlap
+        picture,
+        asked,
+        right=right,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        overlap=overlap,
+        max_memory=allowed,
     )
     pixels = before.pixels if right is None else _views(before, right, picture)
     plan = pipeline.plan(pixels)
@@ -109,12 +153,21 @@ def restore(
         notes.print(f"nothing asked for: {restore_tasks.said(tasks, model)}")
     for note in before.notes:
         notes.print(console.printable(f"{picture}: {note}"))
+    if dry_run:
+        restore_planning.print_plan(plan, picture=picture, target=target, allowed=allowed, as_json=as_json)
+        return
     notes.print(str(plan))
     after = _work(pipeline, replace(before, pixels=pixels), model=model, notes=notes)
     if overlap == "measured" and plan.tile_count > len(plan.steps):
         notes.print(f"measured: {pipeline.plan(pixels)}")
     made = restore_writing.provenance(
-        picture, pipeline, model=model, tasks=tasks, tile=tile, overlap=overlap, options=options
+        picture,
+        pipeline,
+        model=model,
+        tasks=tasks,
+        tile=restore_planning.tile_of(plan, tile),
+        overlap=overlap,
+        options=options,
     )
     write_picture(target, after, options=options, provenance=made)
     if sheet is not None:
@@ -130,8 +183,10 @@ def _prepare(
     right: Path | None,
     model: str,
     device: str,
+    precision: Literal["float32", "bfloat16"],
     tile: int | None,
     overlap: str | None,
+    max_memory: int | None,
 ) -> tuple["Picture", "Pipeline", tuple[str, ...]]:
     """The picture read, the pipeline for it, and the names of its tasks, none where nobody knows the only one.
 
@@ -144,7 +199,15 @@ def _prepare(
 
     before = read_picture(path)
     network, tasks = restore_tasks.network(model, asked)
-    pipeline = Pipeline(network, task=tasks or None, device=device, tile=tile, overlap=restore_tasks.overlap(overlap))
+    pipeline = Pipeline(
+        network,
+        task=tasks or None,
+        device=device,
+        precision=precision,
+        tile=tile,
+        max_memory=max_memory,
+        overlap=restore_tasks.overlap(overlap),
+    )
     views = pipeline.networks[0].in_channels // 3
     if (views == 2) != (right is not None):
         told = "takes two views: give the other one with --right" if right is None else "takes one view, no --right"
@@ -207,7 +270,7 @@ def _sheet_beside(target: Path, picture: Path, *, force: bool) -> Path:
 def _work(pipeline: "Pipeline", before: "Picture", *, model: str, notes: "Console") -> "Picture":
     from pixmend.errors import PixmendError
     from pixmend.infer.picture import restore_picture
-    from pixmend.infer.pipeline import NotFinite
+    from pixmend.infer.pipeline import Damaged
 
     megapixels = before.pixels[0].numel() / 1e6
     with _bar(notes) as bar:
@@ -218,7 +281,7 @@ def _work(pipeline: "Pipeline", before: "Picture", *, model: str, notes: "Consol
                 before,
                 progress=lambda done, total: bar.update(shown, completed=megapixels * done / total),
             )
-        except NotFinite as error:
+        except Damaged as error:
             raise PixmendError(f"{model}: {error}") from error
 
 

@@ -1,6 +1,5 @@
 """How ``pixmend restore`` stores results, and what it writes into them of how they were made."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -71,11 +70,12 @@ def provenance(
 ) -> dict[str, Any]:
     """How a result is made, for ``pixmend rerun``: names of files without their folders, hashes of what they hold."""
     from pixmend.infer.fingerprint import fingerprint
+    from pixmend.infer.folder.passage import digest
 
     return {
         "pixmend": version("pixmend"),
         "picture": picture.name,
-        "sha256": hashlib.sha256(picture.read_bytes()).hexdigest(),
+        "sha256": digest(picture),
         "model": Path(model).name,
         "weights": [fingerprint(network) for network in pipeline.networks],
         "tasks": list(tasks),

@@ -5,9 +5,7 @@ import sys
 import torch
 
 from pixmend.errors import PixmendError
-
-CPU_MEMORY = 2**30
-"""Bytes of working memory for a tile on the CPU, which leaves the rest of a laptop in peace."""
+from pixmend.infer.memory import free
 
 CPU_TILE = 192
 """Larger tiles are slower on the CPU: their tensors are so large that memory is mapped anew for each of them."""
@@ -16,7 +14,7 @@ KINDS = ("cpu", "cuda", "mps", "xpu")
 """Devices that compute; torch has others that only pretend to, such as meta."""
 
 FREE_SHARE = 0.7
-"""Of the memory that is free on a GPU."""
+"""Of the memory that is free: the rest is for other programs, and for what was not foreseen."""
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -45,10 +43,9 @@ def find_device(name: str) -> torch.device:
 
 
 def default_memory(device: torch.device) -> int:
-    """Bytes of working memory that a tile may take on it."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0] * FREE_SHARE)
-    return CPU_MEMORY
+    """Bytes that work may take on it: a share of what is free on the GPU, or in the machine and the container."""
+    left = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free()
+    return int(left * FREE_SHARE)
 
 
 def largest_tile(device: torch.device) -> int:

@@ -3,10 +3,10 @@
 C channels, H and W height and width in pixels, s the scale of the whole chain.
 """
 
+import copy
 import logging
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from threading import Lock
@@ -17,18 +17,18 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.infer.channels import check_picture, fit_channels
-from pixmend.infer.device import default_memory, find_device, is_out_of_memory, largest_tile
-from pixmend.infer.footprint import bytes_per_pixel
-from pixmend.infer.plan import Plan, Step, overlap_of, plan_step, smaller_tile
+from pixmend.infer.device import default_memory, find_device, largest_tile
+from pixmend.infer.footprint import Footprint, measure_footprint
+from pixmend.infer.forecast import Plan, Step, memory_words, picture_bytes, row_bytes
+from pixmend.infer.guard import Damaged, NotFinite, Report, Restored, unchanged
+from pixmend.infer.memory import resident
+from pixmend.infer.plan import plan_step
 from pixmend.infer.reach import choose_overlap
-from pixmend.layers.tiles import place_tiles, tiled
+from pixmend.infer.running import Limit, Progress, Running, Ticker, compute
+from pixmend.layers.tiles import tiled
 from pixmend.models.base import MultiTask, Restorer
 
-Progress = Callable[[int, int], None]
-"""Called with the tiles done and the tiles in all."""
-
-PROBE = 48
-"""Least side of the small picture whose working memory is measured."""
+__all__ = ["CUT", "Damaged", "NotFinite", "Pipeline", "Progress"]
 
 CUT = 192
 """Largest side of the place of a picture where the overlap is measured, which is half of it at most."""
@@ -36,19 +36,17 @@ CUT = 192
 logger = logging.getLogger(__name__)
 
 
-class NotFinite(PixmendError):
-    """A network gave values that are not finite. Who gave the pipeline the network knows its name, and can say it."""
-
-
 class Pipeline:
     """Restores pictures with one network, or with several tasks of it one after another.
 
     The network given is itself turned to float32, moved to the device and set to evaluation; ``precision`` is what it
-    then multiplies in. Peak memory is that of the pictures in float32 and one row of tiles, whatever the size of the
-    picture. Tiles overlap by 32 pixels, or by ``overlap`` of each network's own input, rounded up to the grid that
-    tiles start on; ``"measured"`` takes the smallest overlap that leaves half a level of 255 of difference from the
-    picture done whole, at the most textured place of the first picture in tiles, and keeps to it. Nothing else of a
-    picture is kept, so threads may share a pipeline.
+    then multiplies in. ``max_memory`` is what the process may hold in all, the program and the pictures in float32
+    included, or, on a GPU, what the work may take there; unless told, seven tenths of what is free.
+
+    Tiles overlap by 32 pixels, or by ``overlap`` of each network's own input, rounded up to the grid that tiles start
+    on; ``"measured"`` takes the smallest overlap that leaves half a level of 255 of difference from the picture done
+    whole, at the most textured place of the first picture in tiles, and keeps to it. Nothing else of a picture is
+    kept, so threads may share a pipeline.
 
     Raises:
         PixmendError: no task or an unknown one, an unknown precision, an overlap that is none, or where the network
@@ -84,77 +82,111 @@ class Pipeline:
             raise PixmendError(f"overlap: this network blends windows of {fixed} pixels itself: leave it out")
         self.precision = precision
         self.tile = tile
-        self.max_memory = max_memory
+        self.memory = max_memory
+        self.max_memory: int | None = None
+        """Of a tile's work alone, where the pictures are somebody else's care."""
         self._measures = overlap == "measured"
         self._overlap = None if overlap == "measured" else overlap
         self._measured: dict[int, int] = {}
         self._measuring = Lock()
+        self._base: int | None = None
+        self._copies: dict[Restorer, Pipeline] = {}
+        self._making = Lock()
 
     @property
     def scale(self) -> int:
         """Output pixels per input pixel along each side, of the whole chain."""
-        scale = 1
-        for network in self.networks:
-            scale *= network.scale
-        return scale
+        return math.prod(network.scale for network in self.networks)
 
     def plan(self, picture: Tensor | tuple[int, int]) -> Plan:
         """What a picture, or one of this (height, width), will take; print it.
 
-        Nothing is measured for it but memory: an overlap that is yet to be measured is taken to be the default, and
-        the plan says so.
+        Nothing is measured for it but memory and time, on a small picture: an overlap that is yet to be measured is
+        taken to be the default, and the plan says so.
 
         Raises:
-            PixmendError: the tile asked for is too small, also for the overlap, or the memory for any tile.
+            PixmendError: the tile asked for is too small, also for the overlap; or the memory, for it or for any tile.
         """
         size = (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else picture
+        base = self._base_bytes(picture.nbytes if isinstance(picture, Tensor) else 0)
         steps: list[Step] = []
         for index in range(len(self.networks)):
-            steps.append(self._plan_step(index, steps[-1].output_size if steps else size))
-        channels = self.networks[0].in_channels
-        return Plan(steps=tuple(steps), channels=channels, device=str(self.device), precision=self.precision)
+            original = steps[0].size if steps else None
+            steps.append(self._plan_step(index, steps[-1].output_size if steps else size, original=original, base=base))
+        plan = Plan(
+            steps=tuple(steps),
+            channels=self.networks[0].in_channels,
+            device=str(self.device),
+            precision=self.precision,
+            base_bytes=base,
+        )
+        most = plan.device_bytes or plan.peak_bytes
+        if self.memory is not None and most > self.memory:
+            raise PixmendError(
+                f"tile {self.tile}: takes {memory_words(most)}, allowed are {memory_words(self.memory)}: leave one out"
+            )
+        return plan
 
-    def _plan_step(self, index: int, size: tuple[int, int]) -> Step:
-        network = self.networks[index]
+    def _plan_step(self, index: int, size: tuple[int, int], *, original: tuple[int, int] | None, base: int) -> Step:
+        network, footprint = self.networks[index], self.footprints[index]
         overlap = self._measured.get(index) if self._measures else self._overlap
+        channels, ours = self.networks[0].in_channels, self.device.type == "cpu" and self.max_memory is None
+        held = base + picture_bytes(size, scale=network.scale, original=original, channels=channels)
         step = plan_step(
             size,
             scale=network.scale,
             multiple=network.multiple,
-            bytes_per_pixel=self._bytes_per_pixel[index],
+            bytes_per_pixel=footprint.per_pixel,
+            fixed_bytes=footprint.fixed,
             tile=self.tile,
-            max_memory=self.max_memory or default_memory(self.device),
+            max_memory=self.max_memory or self.memory or default_memory(self.device) + base * ours,
             largest=largest_tile(self.device),
             fixed_size=network.fixed_size,
             overlap=overlap,
+            held=held if ours else 0,
+            row_bytes=row_bytes(size, scale=network.scale, channels=channels) if ours else 0,
         )
+        step = replace(step, seconds=footprint.seconds * step.computed)
         if self._measures and overlap is None:
             return replace(step, told=f" overlapping by {step.overlap} until it is measured")
         return step
 
     def __call__(self, image: Tensor, *, progress: Progress | None = None) -> Tensor:
+        """The pixels of ``restore``; what is to be told of them is logged."""
+        restored = self.restore(image, progress=progress)
+        for line in restored.report.warnings:
+            logger.warning("%s", line)
+        return restored.pixels
+
+    def restore(self, image: Tensor, *, progress: Progress | None = None) -> Restored:
         """(C, H, W) floats in [0, 1] to (C', s H, s W) float32 on the CPU; not clamped, not rounded.
 
         A grey picture goes through an RGB network as three equal channels, whose mean comes back; a colour picture
         through a grey network one channel after another. A network for two views takes both, one after the other.
 
+        A tile that is not finite, is flat where the picture is not, or goes far beyond black and white is computed
+        again in float32 on the CPU, and the report says so; also where the result is the picture itself.
+
         Raises:
-            NotFinite: values that are not finite come out.
+            Damaged: a tile is not finite, or flat, even so.
             PixmendError: not such a picture; values that are not finite go in; or the memory does not suffice for
                 the smallest tile.
         """
         check_picture(image, takes=self.networks[0].in_channels)
         plan = self.plan(image)
-        ticker = _Ticker(total=plan.tile_count, progress=progress)
-        image = image.detach().float().cpu()
-        for index, (network, step) in enumerate(zip(self.networks, plan.steps, strict=True)):
+        report = Report(precision=self.precision)
+        ticker = Ticker(total=plan.tile_count, progress=progress)
+        image = before = image.detach().float().cpu()
+        for index, step in enumerate(plan.steps):
             if self._measures and len(step.tiles) > 1:
-                before, step = step, self._measured_step(index, image, step=step)
-                ticker.total += len(step.tiles) - len(before.tiles)
-            image = self._restore(network, image, step=step, ticker=ticker)
-        return image
+                planned, step = step, self._measured_step(index, image, step=step, plan=plan)
+                ticker.total += len(step.tiles) - len(planned.tiles)
+            image = self._restore(index, image, step=step, report=report, ticker=ticker)
+        if any(True for network in self.networks for _ in network.parameters()):  # what has none may well do nothing
+            report.unchanged = unchanged(before, image)
+        return Restored(pixels=image, report=report)
 
-    def _measured_step(self, index: int, image: Tensor, *, step: Step) -> Step:
+    def _measured_step(self, index: int, image: Tensor, *, step: Step, plan: Plan) -> Step:
         """The step with the overlap that was measured on this picture, or on an earlier one.
 
         Measured in float32, since at lower precision all that is left of a cut is lost in its rounding.
@@ -164,13 +196,23 @@ class Pipeline:
             if index not in self._measured:
                 x, _ = fit_channels(image[None], takes=network.in_channels)
                 self._measured[index] = choose_overlap(network, x, side=min(step.tile, CUT), otherwise=step.overlap)
-        return self._plan_step(index, step.size)
+        original = plan.steps[0].size if index else None
+        return self._plan_step(index, step.size, original=original, base=plan.base_bytes)
 
-    def _restore(self, network: Restorer, image: Tensor, *, step: Step, ticker: "_Ticker") -> Tensor:
-        limit = _Limit(tile=step.tile, batch=step.batch, overlap=step.overlap)
+    def running(self, index: int, step: Step, *, report: Report) -> Running:
+        """The network of this number for the tiles of a step, judged and kept within the memory."""
+        best = self.device.type == "cpu" and self.precision == "float32"
+        again = None if best else self._run_carefully
+        limit = Limit(tile=step.tile, batch=step.batch, overlap=step.overlap)
+        return Running(
+            network=self.networks[index], tiles=step.tiles, limit=limit, run=self._run, again=again, report=report
+        )
+
+    def _restore(self, index: int, image: Tensor, *, step: Step, report: Report, ticker: Ticker) -> Tensor:
+        running = self.running(index, step, report=report)
 
         def run(crops: Tensor) -> Tensor:
-            results = self._restore_tiles(network, crops, limit=limit)
+            results = running(crops)
             ticker.advance(len(crops))
             return results
 
@@ -185,93 +227,28 @@ class Pipeline:
         assert output is not None and top == step.output_size[0]
         return output
 
-    def _restore_tiles(self, network: Restorer, crops: Tensor, *, limit: "_Limit") -> Tensor:
-        """Tiles (n, C, h, w) at once; fewer, then smaller ones, and so all later ones, where the memory ends."""
-        while len(crops) <= limit.batch and max(crops.shape[-2:]) <= limit.tile:
-            try:
-                return self._run(network, crops)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            limit.halve(network)  # outside the handler, whose traceback holds on to the failed tensors
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-        if len(crops) > limit.batch:
-            return torch.cat([self._restore_tiles(network, part, limit=limit) for part in crops.split(limit.batch)])
-        overlap = overlap_of(limit.tile, network.multiple, asked=limit.overlap)
-        tiles = place_tiles(
-            (crops.shape[-2], crops.shape[-1]), tile=limit.tile, overlap=overlap, multiple=network.multiple
-        )
-        parts = tiled(
-            lambda part: self._restore_tiles(network, part[0], limit=limit)[None],
-            crops,
-            tiles=tiles,
-            scale=network.scale,
-            batch=1,
-        )
-        return torch.cat(list(parts), dim=-2)
-
     def _run(self, network: Restorer, crops: Tensor) -> Tensor:
-        """The network on tiles, from the CPU and back, and a second time in float32 if it overflows."""
-        x, regroup = fit_channels(crops.to(self.device), takes=network.in_channels)
-        if len(x) > len(crops):  # colours one by one, in the memory of one
-            return regroup(torch.cat([self._run(network, part) for part in x.split(len(crops))]))
-        y = self._forward(network, x, precision=self.precision)
-        if not y.isfinite().all() and self.precision != "float32":
-            logger.warning("a tile was not finite in %s and is computed again in float32", self.precision)
-            y = self._forward(network, x, precision="float32")
-        if not y.isfinite().all():
-            raise NotFinite("the network gave values that are not finite: its weights are damaged")
-        return regroup(y).cpu()
+        """The network on tiles (n, C, h, w), from the CPU and back, whatever comes out."""
+        return compute(network, crops, device=self.device, precision=self.precision)
 
-    @torch.inference_mode()
-    def _forward(self, network: Restorer, x: Tensor, *, precision: str) -> Tensor:
-        lower = torch.autocast(self.device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
-        with lower:
-            return network(x).float()
+    def _run_carefully(self, network: Restorer, crops: Tensor) -> Tensor:
+        """The same in float32 on the CPU; with a copy of the network, should it lie elsewhere, which is kept."""
+        if self.device.type == "cpu":
+            return compute(network, crops, device=self.device, precision="float32")
+        with self._making:
+            if network not in self._copies:
+                self._copies[network] = Pipeline(copy.deepcopy(network), device="cpu")
+        return torch.stack([self._copies[network].restore(crop).pixels for crop in crops])
 
     @cached_property
-    def _bytes_per_pixel(self) -> tuple[int, ...]:
-        """Working memory of each network, measured on a small black picture."""
-        measured = []
-        for network in self.networks:
-            side = -(-PROBE // network.multiple) * network.multiple
-            probe = torch.zeros(1, network.in_channels, side, side, device=self.device)
-            measured.append(
-                bytes_per_pixel(lambda x, net=network: self._forward(net, x, precision=self.precision), probe)
-            )
-        return tuple(measured)
+    def footprints(self) -> tuple[Footprint, ...]:
+        """Working memory and time of each network, measured on two small pictures."""
+        return tuple(measure_footprint(each, device=self.device, precision=self.precision) for each in self.networks)
 
-
-@dataclass(slots=True, kw_only=True)
-class _Ticker:
-    """Counts the tiles of one picture."""
-
-    total: int
-    progress: Progress | None
-    done: int = 0
-
-    def advance(self, tiles: int) -> None:
-        self.done += tiles
-        if self.progress is not None:
-            self.progress(self.done, self.total)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Limit:
-    """The largest tile, and how many at once, that the memory has not refused, for one network over one picture."""
-
-    tile: int
-    batch: int
-    overlap: int
-
-    def halve(self, network: Restorer) -> None:
-        if self.batch > 1:
-            self.batch //= 2
-            logger.warning("out of memory, going on with %d tiles at once", self.batch)
-            return
-        smaller = None if network.fixed_size else smaller_tile(self.tile, network.multiple)
-        if smaller is None:
-            raise PixmendError(f"out of memory even with the smallest tile, {self.tile} pixels: close other programs")
-        logger.warning("out of memory with tiles of %d, going on with tiles of %d", self.tile, smaller)
-        self.tile = smaller
+    def _base_bytes(self, given: int) -> int:
+        """What the process holds apart from a picture that is given: as at first, once each network has worked."""
+        with self._making:
+            if self._base is None:
+                assert self.footprints
+                self._base = max(resident() - given, 0)
+            return self._base

@@ -133,8 +133,9 @@ class Computing:
         """Tiles like these that are run at once: ``batch``, or what the memory is for."""
         if self.batch == 1:
             return 1
-        working = self.pipeline._bytes_per_pixel[self.pipeline.networks.index(request.network)]
-        return min(self.batch, self._memory // (working * math.prod(request.tiles.shape[-2:])))
+        footprint = self.pipeline.footprints[self.pipeline.networks.index(request.network)]
+        each = footprint.per_pixel * math.prod(request.tiles.shape[-2:])
+        return min(self.batch, max(1, int((self._memory - footprint.fixed) // max(1, each))))
 
     def _answer(self, together: list[_Request]) -> None:
         network = together[0].network
