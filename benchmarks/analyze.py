@@ -26,9 +26,9 @@ from pixmend.models.base import Restorer
 
 SIDE, WINDOW = 48, 16
 STEPS, FEW = (5, 10, 25, 50), (5, 10)
-LARGE = "hat_s"
+LARGE = ("rcan", "hat_s")
 """Asked with few steps, of which each takes seconds."""
-UNTRAINED = ("edsr_baseline", "rcan", "swinir_light", LARGE)
+UNTRAINED = ("edsr_baseline", "swinir_light", *LARGE)
 
 
 def networks() -> dict[str, Restorer]:
