@@ -7,13 +7,14 @@ import pytest
 import torch
 
 import pixmend as pm
+from pixmend.infer.memory import left_in_groups
 from pixmend.models import build
 from pixmend.models.edsr import EDSRConfig
 from pixmend.recipes import find
 from pixmend.recipes.shrink import small
 from pixmend.train import Adam, Constant, Data, Run, Stage
 from pixmend.train.config import Engine, Last, LowRank
-from pixmend.train.fits import Need, check_fits, largest, left_in_groups, remedy
+from pixmend.train.fits import Need, check_fits, largest, remedy
 from pixmend.train.memory import Peak, peak, resident
 
 CPU = torch.device("cpu")

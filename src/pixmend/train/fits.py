@@ -3,19 +3,17 @@
 import logging
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from pixmend.config import override
-from pixmend.data.folders import memory
 from pixmend.data.places import check_folders
 from pixmend.errors import PixmendError
 from pixmend.infer.device import find_device
+from pixmend.infer.memory import free as free_memory
 from pixmend.train.config import Run
 from pixmend.train.memory import peak, resident
 
@@ -165,44 +163,7 @@ def free(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return min(_available(), left_in_groups()) // here
-
-
-def _available() -> int:
-    info = Path("/proc/meminfo")
-    if not info.exists():
-        return memory()
-    lines = dict(line.split(":") for line in info.read_text().splitlines())
-    return int(lines["MemAvailable"].split()[0]) * 1024
-
-
-def left_in_groups(root: Path = Path("/")) -> int:
-    """What the control groups of this process leave it, which is how containers are limited; a file's cache is free.
-
-    ``sys.maxsize`` where there are none. Both versions of control groups are known.
-    """
-    own, left = root / "proc/self/cgroup", [sys.maxsize]
-    for line in own.read_text().splitlines() if own.exists() else []:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
-        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
-        group = top / path.lstrip("/")
-        left += [_left(each, *names) for each in (group, *group.parents) if each.is_relative_to(top)]
-    return max(0, min(left))
-
-
-def _left(group: Path, limit: str, usage: str) -> int:
-    """Of one group; one that says no limit, or is not there as a container sees it, has all."""
-    try:
-        most = (group / limit).read_text().strip()
-        used = int((group / usage).read_text())
-        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-    except OSError:
-        return sys.maxsize
-    cached = int(stat.get("total_inactive_file", stat.get("inactive_file", "0")))
-    return sys.maxsize if most == "max" else int(most) - used + cached
+    return free_memory() // here
 
 
 def _gigabytes(count: int) -> str:
