@@ -51,6 +51,25 @@ def replace_together(contents: Mapping[Path, bytes | memoryview]) -> None:
                 part.unlink(missing_ok=True)
 
 
+def append(file: BinaryIO, content: bytes) -> int:
+    """Add to a journal, on disk, past any buffer, which would try again what the disk has refused; the new length.
+
+    Raises:
+        OSError: the disk refuses; what of it was written is taken away again.
+    """
+    descriptor = file.fileno()
+    end = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, end)
+        raise
+    return end + len(content)
+
+
 def beside(path: Path) -> Path:
     """A name for a temporary file in the same folder that no other process uses."""
     return path.with_name(f".pixmend-{secrets.token_hex(6)}.part")

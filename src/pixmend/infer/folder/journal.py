@@ -3,7 +3,6 @@
 The journal lies in a hidden folder in the folder of the results, with the files that are being written.
 """
 
-import errno
 import json
 import os
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pixmend.errors import PixmendError
-from pixmend.files import locked, not_writable
+from pixmend.files import append, locked, not_writable
 
 PLACE = ".pixmend"
 """The hidden folder. Everything in it but the journal is of a job at work, or of one that was killed."""
@@ -51,17 +50,9 @@ class Journal:
             self._note(line)
 
     def _append(self, line: dict[str, str]) -> None:
-        """Past any buffer, which would try again what the disk has refused."""
-        descriptor = self._file.fileno()
-        end = os.fstat(descriptor).st_size
-        content = json.dumps(line).encode() + b"\n"
         try:
-            if os.write(descriptor, content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
+            append(self._file, json.dumps(line).encode() + b"\n")
         except OSError as error:
-            with suppress(OSError):
-                os.ftruncate(descriptor, end)
             raise not_writable(self.path, error) from error
 
     def _note(self, line: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 Both lie in a folder beside the result, which is removed when the result is whole.
 """
 
-import errno
 import json
 import os
 import zlib
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixmend.errors import PixmendError
-from pixmend.files import locked, not_writable
+from pixmend.files import append, locked, not_writable
 
 _NAME, _PART = "journal.jsonl", "picture.part"
 _KIND = "journal of a picture, 1"
@@ -80,19 +79,7 @@ class Journal:
         self.finished = name
 
     def _append(self, line: dict[str, Any]) -> None:
-        """Past any buffer, which would try again what the disk has refused."""
-        descriptor = self._file.fileno()
-        end = os.fstat(descriptor).st_size
-        content = json.dumps(line).encode() + b"\n"
-        try:
-            if os.write(descriptor, content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(descriptor, end)
-            raise
-        self._ends.append(end + len(content))
+        self._ends.append(append(self._file, json.dumps(line).encode() + b"\n"))
 
     def _read(self) -> None:
         self._file.seek(0)
