@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import pixmend
 from pixmend import cli
-from pixmend.cli import restore_stream
+from pixmend.cli.restore import stream
 from pixmend.image import Picture, read_picture, read_provenance, write_picture
 from pixmend.infer import memory
 from pixmend.infer.stream.journal import place_of
@@ -128,12 +128,12 @@ def test_a_file_that_exists_is_replaced_with_force_alone_and_the_picture_never(r
         (("slide.tif", "o.webp", "--stream"), "cannot be written row by row"),
         (("nothing.tif", "o.tif", "--stream"), "no such file"),
         (("slide.tif", "nowhere/o.tif", "--stream"), "not an existing folder"),
-        (("slide.tif", "o.tif", "--stream", "--compare"), "--compare is for a picture that is not streamed"),
+        (("slide.tif", "o.tif", "--stream", "--compare"), "--compare is for one picture that is not streamed"),
         (("slide.tif", "o.tif", "--verify-seams"), "--verify-seams is for --stream"),
         (("slide.tif", "o.tif", "--stream", "--overlap", "measured"), "give a number of pixels"),
         (("slide.tif", "o.tif", "--stream", "--tile", "9"), "too small for this network"),
         ((".", "out", "--stream"), "--stream is for one picture"),
-        (("slide.tif", ".", "--stream"), "exists already"),
+        (("slide.tif", ".", "--stream"), "cannot tell the output format"),
         (("slide.tif", ".", "--stream", "--force"), "cannot tell the output format"),
     ],
 )
@@ -150,14 +150,14 @@ def test_what_is_too_large_for_the_free_memory_is_streamed_unasked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: tuple[str, ...] = ("sr_x2",)
-    monkeypatch.setattr(restore_stream, "_SMALL", 0)
-    assert not restore_stream.wanted(Path("slide.tif"), None, asked=asked)
-    assert restore_stream.wanted(Path("slide.tif"), None, asked=asked, allowed=1_000_000)
+    monkeypatch.setattr(stream, "_SMALL", 0)
+    assert not stream.too_large(Path("slide.tif"), asked=asked)
+    assert stream.too_large(Path("slide.tif"), asked=asked, allowed=1_000_000)
     monkeypatch.setattr(memory, "free", lambda: 1_000_000)
-    assert restore_stream.wanted(Path("slide.tif"), None, asked=asked)
-    assert not restore_stream.wanted(Path("nothing.tif"), None, asked=asked)
+    assert stream.too_large(Path("slide.tif"), asked=asked)
+    assert not stream.too_large(Path("nothing.tif"), asked=asked)
 
 
 def test_a_small_file_is_not_even_opened_to_find_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free", lambda: 0)
-    assert not restore_stream.wanted(Path("slide.tif"), None, asked=())
+    assert not stream.too_large(Path("slide.tif"), asked=())

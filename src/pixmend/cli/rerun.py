@@ -86,7 +86,7 @@ def _source(source: Path, facts: dict[str, Any]) -> "Picture":
 
 def _pipeline(facts: dict[str, Any], *, model: str | None):
     import pixmend
-    from pixmend.cli.restore_tasks import overlap
+    from pixmend.cli.restore.tasks import overlap
     from pixmend.errors import PixmendError
     from pixmend.infer.fingerprint import fingerprint
 
@@ -96,7 +96,7 @@ def _pipeline(facts: dict[str, Any], *, model: str | None):
         device=facts["device"],
         precision=facts["precision"],
         tile=facts.get("tile"),
-        overlap=overlap(facts.get("overlap")),
+        overlap=overlap(None if facts.get("overlap") is None else str(facts["overlap"])),
     )
     if [fingerprint(network) for network in pipeline.networks] != facts["weights"]:
         raise PixmendError(f"{model or facts['model']}: these are not the weights that the result was made with")

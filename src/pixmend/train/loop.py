@@ -20,7 +20,7 @@ from pixmend.train.config import AdamW, Run
 from pixmend.train.diary import Diary
 from pixmend.train.engine import accelerator_of, anywhere, engage, joined, parts_of, precision, whole
 from pixmend.train.failure import stop_not_finite
-from pixmend.train.interrupt import Interrupt
+from pixmend.interrupt import Interrupt
 from pixmend.train.mixup import mixed
 from pixmend.train.objectives import Loss
 from pixmend.train.start import begin_with

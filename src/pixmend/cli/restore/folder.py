@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pixmend.cli import console, restore_tasks
-from pixmend.cli.restore_outcome import Outcome, ordered
+from pixmend.cli import console
+from pixmend.cli.restore import tasks
+from pixmend.cli.restore.bar import bar
+from pixmend.cli.restore.outcome import Outcome, ordered
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from pixmend.image import WriteOptions
+    from pixmend.cli.restore.request import Request
     from pixmend.infer.folder import Job, Record
     from pixmend.infer.pipeline import Pipeline
     from pixmend.models import Network
@@ -25,49 +27,24 @@ _HEADERS = 1000
 """At most so many are read before the work to say how many pixels there are."""
 
 
-def restore(
-    folder: Path,
-    output: Path | None,
-    *,
-    asked: tuple[str, ...],
-    model: str,
-    devices: str,
-    tile: int | None,
-    overlap: str | None,
-    options: "WriteOptions",
-    format: str | None,
-    skip_existing: bool,
-    force: bool,
-    batch: int | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Restore all pictures in a folder; the options are those of the command.
+def restore(request: "Request") -> None:
+    """Restore all pictures in a folder.
 
     Raises:
         PixmendError: before the work, where it cannot be done; a disk was full; with ``quiet`` a picture failed.
         typer.Exit: with 1 where a picture failed, with 130 where the work was interrupted.
     """
-    job = _plan(folder, output, format=format, options=options, skip_existing=skip_existing, force=force)
-    network, tasks = restore_tasks.network(model, asked)
-    pipelines = _pipelines(network, tasks, model=model, devices=devices, tile=tile, overlap=overlap)
-    notes = console.notes(quiet=quiet)
-    if not asked:
-        notes.print(f"nothing asked for: {restore_tasks.said(tasks, model)}")
-    notes.print(console.printable(_said(job, pipelines)))
-    facts = {"model": Path(model).name, "tasks": list(tasks)}
-    _carry_out(job, pipelines, batch=batch, facts=facts, as_json=as_json, quiet=quiet)
+    job = _plan(request)
+    network, names = tasks.network(request.model, request.asked)
+    pipelines = _pipelines(request, network, names)
+    if not request.asked:
+        request.notes.print(f"nothing asked for: {tasks.said(names, request.model)}")
+    request.notes.print(console.printable(_said(job, pipelines)))
+    facts = {"model": Path(request.model).name, "tasks": list(names)}
+    _carry_out(job, pipelines, facts=facts, request=request)
 
 
-def _plan(
-    folder: Path,
-    output: Path | None,
-    *,
-    format: str | None,
-    options: "WriteOptions",
-    skip_existing: bool,
-    force: bool,
-) -> "Job":
+def _plan(request: "Request") -> "Job":
     """What is to be done, checked before anything is loaded; without a name results go to FOLDER_restored.
 
     Raises:
@@ -76,23 +53,23 @@ def _plan(
     from pixmend.errors import PixmendError
     from pixmend.infer.folder import plan_job
 
+    folder, output = request.picture, request.output
     if output is None:
         place = folder.resolve() if folder.name in ("", "..") else folder
         if not place.name:
             raise PixmendError(f"{folder}: has no name to put the results beside: give a folder for them")
         output = place.with_name(f"{place.name}_restored")
-    return plan_job(folder, output, format=format, options=options, skip_existing=skip_existing, force=force)
+    return plan_job(
+        folder,
+        output,
+        format=request.format,
+        options=request.options,
+        skip_existing=request.skip_existing,
+        force=request.force,
+    )
 
 
-def _pipelines(
-    network: "Network",
-    tasks: tuple[str, ...],
-    *,
-    model: str,
-    devices: str,
-    tile: int | None,
-    overlap: str | None,
-) -> "list[Pipeline]":
+def _pipelines(request: "Request", network: "Network", names: tuple[str, ...]) -> "list[Pipeline]":
     """One of each device named, between commas.
 
     Raises:
@@ -101,14 +78,13 @@ def _pipelines(
     from copy import deepcopy
 
     from pixmend.errors import PixmendError
-    from pixmend.infer.pipeline import Pipeline
 
     made: list[Pipeline] = []
-    pixels = restore_tasks.overlap(overlap)
-    for device in devices.split(","):
+    for device in request.device.split(","):
         copy = deepcopy(network) if made else network  # one network cannot be on two devices
-        made.append(Pipeline(copy, task=tasks or None, device=device.strip(), tile=tile, overlap=pixels))
+        made.append(request.pipeline(copy, names, device=device.strip()))
     if made[0].networks[0].in_channels == 6:
+        model = request.model
         raise PixmendError(f"the network of {model} takes two views, and a folder has one of each: give it one by one")
     return made
 
@@ -117,30 +93,27 @@ def _carry_out(
     job: "Job",
     pipelines: "Sequence[Pipeline]",
     *,
-    batch: int | None,
     facts: Mapping[str, object],
-    as_json: bool,
-    quiet: bool,
+    request: "Request",
 ) -> None:
     """Do the work and tell; ``facts``, the model and tasks, stand in the JSON."""
     from pixmend.infer.folder import FolderRun
-    from pixmend.train.interrupt import Interrupt
+    from pixmend.interrupt import Interrupt
 
-    notes = console.notes(quiet=quiet)
     started = time.perf_counter()
     records: list[Record] = []
-    with Interrupt() as interrupt, _bar(job, notes) as bar:
-        run = FolderRun(job, pipelines, batch=batch, advance=bar.advance, stop=lambda: interrupt.asked)
+    with Interrupt() as interrupt, _bar(job, request.notes) as shown:
+        run = FolderRun(job, pipelines, batch=request.batch, advance=shown.advance, stop=lambda: interrupt.asked)
         for record in run:
             records.append(record)
-            bar.count(record)
+            shown.count(record)
     outcome = Outcome(job=job, records=ordered(records), stopped=run.stopped)
     seconds = time.perf_counter() - started
-    if as_json:
+    if request.as_json:
         typer.echo(json.dumps(outcome.plain(facts, seconds=seconds), indent=2))
-    elif not quiet:
+    elif not request.quiet:
         outcome.show(seconds=seconds)
-    outcome.leave(interrupted=interrupt.asked, quiet=quiet)
+    outcome.leave(interrupted=interrupt.asked, quiet=request.quiet)
 
 
 def _said(job: "Job", pipelines: "Sequence[Pipeline]") -> str:
@@ -181,21 +154,7 @@ class _Bar:
 @contextmanager
 def _bar(job: "Job", notes: "Console") -> "Iterator[_Bar]":
     """Over the pixels, with rate and time left, if there is a terminal to show it."""
-    from rich import progress
-    from rich.text import Text
-
-    class Rate(progress.ProgressColumn):
-        def render(self, task: progress.Task) -> Text:
-            return Text(f"{task.speed:.3f} MP/s" if task.speed else "")
-
-    columns = (
-        progress.TextColumn("restoring"),
-        progress.BarColumn(),
-        progress.TextColumn("{task.fields[files]}", markup=False),
-        Rate(),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as drawn:
+    with bar(notes, told="{task.fields[files]}") as drawn:
         yield _Bar(drawn, job)
 
 

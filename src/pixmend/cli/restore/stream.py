@@ -4,17 +4,16 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pixmend.cli import console, restore_planning, restore_tasks, restore_writing
+from pixmend.cli import console
+from pixmend.cli.restore import planning, tasks, writing
+from pixmend.cli.restore.bar import bar
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from pixmend.image import WriteOptions
+    from pixmend.cli.restore.request import Request
     from pixmend.infer.pipeline import Pipeline
     from pixmend.infer.stream import Certificate, Streamed, StreamPlan
 
@@ -26,16 +25,10 @@ _SMALL = 1 << 24
 _INTERRUPTED = 130
 
 
-def wanted(picture: Path, output: Path | None, *, asked: tuple[str, ...], allowed: int | None = None) -> bool:
-    """Whether a picture, with its result, is too large for the memory, or was begun row by row before.
-
-    ``allowed`` are the bytes that it may take; else a share of those that are free.
-    """
+def too_large(picture: Path, *, asked: tuple[str, ...], allowed: int | None = None) -> bool:
+    """Whether a picture with its result takes more memory than is allowed, else than a share of what is free."""
     from pixmend.errors import PixmendError
-    from pixmend.infer.stream.journal import begun
 
-    if output is not None and begun(output):
-        return True
     if not picture.is_file() or picture.stat().st_size < _SMALL:
         return False
     from pixmend.image import PIXEL_LIMIT
@@ -51,115 +44,68 @@ def wanted(picture: Path, output: Path | None, *, asked: tuple[str, ...], allowe
     return height * width > PIXEL_LIMIT or height * width * (1 + scale**2) * _PER_PIXEL > (allowed or free() * _SHARE)
 
 
-def restore(
-    picture: Path,
-    output: Path | None,
-    *,
-    asked: tuple[str, ...],
-    model: str,
-    device: str,
-    precision: Literal["float32", "bfloat16"],
-    tile: int | None,
-    overlap: str | None,
-    force: bool,
-    quiet: bool,
-    options: "WriteOptions",
-    max_memory: int | None = None,
-    verify_seams: bool = False,
-    dry_run: bool = False,
-    as_json: bool = False,
-) -> None:
-    """Restore a picture row by row; the options are those of the command.
+def restore(request: "Request") -> None:
+    """Restore a picture row by row.
 
     Raises:
         PixmendError: before the work, where it cannot be done; or the disk is full.
         typer.Exit: with 130 where the work was interrupted.
     """
     from pixmend.image.bands import open_bands
-    from pixmend.infer.pipeline import Pipeline
-    from pixmend.infer.stream import certify, plan_stream
+    from pixmend.infer.stream import begun, certify, plan_stream
 
-    notes = console.notes(quiet=quiet)
-    network, tasks = restore_tasks.network(model, asked)
-    pixels = restore_tasks.overlap(overlap)
-    pipeline = Pipeline(
-        network,
-        task=tasks or None,
-        device=device,
-        precision=precision,
-        tile=tile,
-        overlap=pixels,
-        max_memory=max_memory,
-    )
-    words = restore_tasks.words(tasks, scale=pipeline.scale)
-    target = output or restore_writing.default_name(picture, words, open_bands(picture).picture, options)
-    _check_target(target, picture, force=force)
-    plan = plan_stream(pipeline, picture, target=target, options=options, timed=dry_run)
+    network, names = tasks.network(request.model, request.asked)
+    pipeline = request.pipeline(network, names)
+    words = tasks.words(names, scale=pipeline.scale)
+    target = request.output
+    if target is None:
+        target = writing.default_name(request.picture, words, open_bands(request.picture).picture, request.options)
+    request.check_target(target, begun=begun(target))
+    plan = plan_stream(pipeline, request.picture, target=target, options=request.options, timed=request.dry_run)
     for note in plan.source.picture.notes:
-        notes.print(console.printable(f"{picture}: {note}"))
-    if not asked:
-        notes.print(f"nothing asked for: {restore_tasks.said(tasks, model)}")
-    if dry_run and not as_json:
+        request.notes.print(console.printable(f"{request.picture}: {note}"))
+    if not request.asked:
+        request.notes.print(f"nothing asked for: {tasks.said(names, request.model)}")
+    if request.dry_run and not request.as_json:
         typer.echo(f"{target}: nothing is done yet")
         typer.echo(str(plan))
     else:
-        notes.print(str(plan))
+        request.notes.print(str(plan))
     started = time.perf_counter()
-    made = restore_writing.provenance(
-        picture,
-        pipeline,
-        model=model,
-        tasks=tasks,
-        tile=restore_planning.tile_of(plan.steps, tile),
-        overlap=overlap,
-        options=options,
-    )
-    done = None if dry_run else _work(pipeline, plan, made=made, model=model, notes=notes)
-    seams = certify(pipeline, plan) if verify_seams else None
+    made = request.provenance(pipeline, tasks=names, tile=planning.tile_of(plan.steps, request.tile))
+    done = None if request.dry_run else _work(pipeline, plan, made=made, request=request)
+    seams = certify(pipeline, plan) if request.verify_seams else None
     seconds = time.perf_counter() - started
-    if as_json:
+    if request.as_json:
         typer.echo(json.dumps(_plain(plan, done, seams, seconds=seconds), indent=2))
-    elif not quiet:
+    elif not request.quiet:
         _report(plan, done, seams, seconds=seconds)
 
 
-def _check_target(target: Path, picture: Path, *, force: bool) -> None:
-    """Refuse to replace anything, unless that is asked for, or an earlier call put it there and was killed."""
-    from pixmend.errors import PixmendError
-    from pixmend.infer.stream import begun
-
-    if target.exists() and picture.exists() and target.samefile(picture):
-        raise PixmendError(f"{target}: is the picture itself, which is never replaced: give another name")
-    if target.exists() and not force and not begun(target):
-        raise PixmendError(f"{target}: exists already: give --force to replace it, or another name")
-
-
-def _work(
-    pipeline: "Pipeline", plan: "StreamPlan", *, made: dict[str, Any], model: str, notes: "Console"
-) -> "Streamed":
+def _work(pipeline: "Pipeline", plan: "StreamPlan", *, made: dict[str, Any], request: "Request") -> "Streamed":
     from pixmend.errors import PixmendError
     from pixmend.infer.guard import Damaged
     from pixmend.infer.stream import carry_out
 
     height, width = plan.source.size
     megapixels = height * width / 1e6
-    with _bar(notes) as bar:
-        shown = bar.add_task("restoring", total=megapixels)
+    with bar(request.notes) as drawn:
+        shown = drawn.add_task("restoring", total=megapixels)
         first = True
 
         def progress(done: int, total: int) -> None:
             nonlocal first
             if first:  # what an earlier call has done is no speed of this one
-                bar.reset(shown, total=megapixels, completed=int(megapixels * (done - 1) / total))
+                drawn.reset(shown, total=megapixels, completed=int(megapixels * (done - 1) / total))
                 first = False
-            bar.update(shown, completed=megapixels * done / total)
+            drawn.update(shown, completed=megapixels * done / total)
 
         try:
             return carry_out(pipeline, plan, provenance=made, progress=progress)
         except Damaged as error:
-            raise PixmendError(f"{model}: {error}") from error
+            raise PixmendError(f"{request.model}: {error}") from error
         except KeyboardInterrupt:
-            notes.print(f"{plan.target}: interrupted, and all finished rows are kept: the same command goes on")
+            request.notes.print(f"{plan.target}: interrupted, and all finished rows are kept: the same command goes on")
             raise typer.Exit(_INTERRUPTED) from None
 
 
@@ -211,17 +157,3 @@ def _plain(
             ],
         }
     return content
-
-
-def _bar(notes: "Console") -> "Progress":
-    """Over the megapixels, with rate and time left, if there is a terminal to show it."""
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.3f} MP/s" if task.speed else "")
-
-    done = TextColumn("{task.completed:.1f} of {task.total:.1f} MP")
-    columns = (TextColumn("restoring"), BarColumn(), done, Rate(), TimeRemainingColumn(elapsed_when_finished=True))
-    return Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal)

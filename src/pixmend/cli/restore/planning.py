@@ -2,21 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from pixmend.cli.restore.request import Request
     from pixmend.infer.forecast import Plan
-
-MemoryOption = Annotated[
-    str | None,
-    typer.Option("--max-memory", metavar="SIZE", help="All it may take: 2GB, 800MB; else 7 tenths of what is free."),
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")]
-PrecisionOption = Annotated[
-    Literal["float32", "bfloat16"], typer.Option(help="What is multiplied in; bfloat16 takes less memory.")
-]
 
 
 def size_in_bytes(text: str | None) -> int | None:
@@ -41,7 +33,7 @@ def tile_of(plan: "Plan", asked: int | None) -> int | None:
     return asked if asked or len(cut) != 1 else cut.pop()
 
 
-def print_plan(plan: "Plan", *, picture: Path, target: Path, allowed: int | None, as_json: bool) -> None:
+def print_plan(plan: "Plan", *, request: "Request", target: Path) -> None:
     """On standard output, since it is all that is asked for."""
     import json
 
@@ -49,12 +41,12 @@ def print_plan(plan: "Plan", *, picture: Path, target: Path, allowed: int | None
     from pixmend.infer.forecast import memory_words, time_words
     from pixmend.infer.memory import free
 
-    if as_json:
-        typer.echo(json.dumps(_plain(plan, picture=picture, target=target), indent=2))
+    if request.as_json:
+        typer.echo(json.dumps(_plain(plan, picture=request.picture, target=target), indent=2))
         return
     height, width = plan.output_size
     whole, packed = memory_words(plan.output_bytes), memory_words(plan.output_bytes // 4)
-    limit = f"{memory_words(allowed)} allowed" if allowed else f"{memory_words(free())} free"
+    limit = f"{memory_words(request.memory)} allowed" if request.memory else f"{memory_words(free())} free"
     facts = {
         "result": f"{width} x {height}, {height * width / 1e6:.1f} megapixels: {whole} in memory, "
         f"{packed} in a file of 8 bits before compression",
@@ -66,7 +58,7 @@ def print_plan(plan: "Plan", *, picture: Path, target: Path, allowed: int | None
     if plan.device_bytes:
         facts["memory there"] = f"about {memory_words(plan.device_bytes)}"
     console = plain()
-    print_facts(console, printable(f"{picture} to {target}: nothing is done yet"), facts)
+    print_facts(console, printable(f"{request.picture} to {target}: nothing is done yet"), facts)
 
 
 def _plain(plan: "Plan", *, picture: Path, target: Path) -> dict[str, Any]:

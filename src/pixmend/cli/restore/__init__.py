@@ -1,0 +1,116 @@
+"""``pixmend restore PICTURE [OUT]``: remove rain and noise, enlarge: one picture, however large, or a folder."""
+
+from typing import TYPE_CHECKING
+
+from pixmend.cli.restore import options as ask
+from pixmend.cli.restore import planning, tasks, writing
+
+if TYPE_CHECKING:
+    from pixmend.cli.restore.request import Request
+
+_FOR = {
+    "compare": ("one picture that is not streamed", ("picture",)),
+    "right": ("one picture that is not streamed", ("picture",)),
+    "memory": ("one picture", ("picture", "stream")),
+    "dry_run": ("one picture", ("picture", "stream")),
+    "skip_existing": ("a folder", ("folder",)),
+    "batch": ("a folder", ("folder",)),
+    "stream": ("one picture", ("stream",)),
+    "verify_seams": ("--stream", ("stream",)),
+    "as_json": ("a folder, --stream and --dry-run", ("folder", "stream")),
+}
+"""What an option is for, in words and by kind; those that are not here are for everything."""
+_NAMES = {"memory": "max-memory", "as_json": "json"}
+
+
+def restore(
+    picture: ask.Picture,
+    output: ask.Output = None,
+    scale: ask.Scale = None,
+    denoise: ask.Denoise = None,
+    derain: ask.Derain = None,
+    task: ask.Task = None,
+    model: ask.Model = "default",
+    right: ask.Right = None,
+    compare: ask.Compare = False,
+    force: ask.Force = False,
+    tile: ask.Tile = None,
+    overlap: ask.Overlap = None,
+    device: ask.Device = "auto",
+    precision: ask.Precision = "float32",
+    max_memory: ask.MaxMemory = None,
+    dry_run: ask.DryRun = False,
+    format: ask.Format = None,
+    quality: ask.Quality = None,
+    lossless: ask.Lossless = False,
+    depth: ask.Depth = None,
+    strip: ask.Strip = False,
+    skip_existing: ask.SkipExisting = False,
+    batch: ask.Batch = None,
+    stream: ask.Stream = False,
+    verify_seams: ask.VerifySeams = False,
+    as_json: ask.Json = False,
+    quiet: ask.Quiet = False,
+) -> None:
+    """Restore a picture, or all in a folder: remove rain, remove noise, enlarge, in this order.
+
+    Without any of --derain, --denoise, --scale and --task, weights for one task do that, and the default ones
+    enlarge twice.
+
+    Example: `pixmend restore photo.jpg --denoise 15 --scale 2 --compare`
+    """
+    from pixmend.cli.restore.request import Request
+
+    request = Request(
+        picture=picture,
+        output=output,
+        asked=tasks.chain(task or [], scale=scale, denoise=denoise, derain=derain),
+        model=model,
+        right=right,
+        compare=compare,
+        force=force,
+        tile=tile,
+        overlap=tasks.overlap(overlap),
+        device=device,
+        precision=precision,
+        memory=planning.size_in_bytes(max_memory),
+        dry_run=dry_run,
+        options=writing.write_options(format, quality=quality, lossless=lossless, depth=depth, strip=strip),
+        format=format,
+        skip_existing=skip_existing,
+        batch=batch,
+        stream=stream,
+        verify_seams=verify_seams,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    kind = _kind(request)
+    _check(request, kind)
+    if kind == "folder":
+        from pixmend.cli.restore import folder as room
+    elif kind == "stream":
+        from pixmend.cli.restore import stream as room
+    else:
+        from pixmend.cli.restore import picture as room
+    room.restore(request)
+
+
+def _kind(request: "Request") -> str:
+    from pixmend.cli.restore.stream import too_large
+    from pixmend.infer.stream.journal import begun
+
+    if request.picture.is_dir():
+        return "folder"
+    if request.stream or (request.output is not None and begun(request.output)):
+        return "stream"
+    return "stream" if too_large(request.picture, asked=request.asked, allowed=request.memory) else "picture"
+
+
+def _check(request: "Request", kind: str) -> None:
+    """Refuse options that are for another kind of thing than the one given."""
+    from pixmend.errors import PixmendError
+
+    for name, (words, kinds) in _FOR.items():
+        planned = name == "as_json" and request.dry_run
+        if getattr(request, name) and kind not in kinds and not planned:
+            raise PixmendError(f"--{_NAMES.get(name, name.replace('_', '-'))} is for {words}: leave it out")

@@ -1,0 +1,59 @@
+"""The options of ``pixmend restore``, as they are typed and as ``--help`` tells them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pixmend.cli.restore.tasks import Rain
+
+Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture file, or a folder of them.")]
+Output = Annotated[
+    Path | None,
+    typer.Argument(metavar="OUT", help="File to write, or folder; else PICTURE_x2.png and the like, beside it."),
+]
+Scale = Annotated[int | None, typer.Option(min=2, max=8, help="Enlarge so many times.")]
+Denoise = Annotated[
+    int | None, typer.Option(metavar="SIGMA", help="Remove noise of this strength, of 255: 15, 25 or 50.")
+]
+Derain = Annotated[Rain | None, typer.Option(help="Remove rain streaks.")]
+Task = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="A task by name; repeat it for several, in order.")
+]
+Model = Annotated[str, typer.Option(help="Weights: a name of pixmend models, or any released file.")]
+Right = Annotated[Path | None, typer.Option(help="The right view, for networks of two views; PICTURE is the left one.")]
+Compare = Annotated[bool, typer.Option("--compare", help="Also write a sheet of before and after.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist, never PICTURE.")]
+Tile = Annotated[int | None, typer.Option(min=1, help="Side of a tile; else as memory allows.")]
+Overlap = Annotated[
+    str | None,
+    typer.Option(metavar="N|measured", help="Pixels that tiles overlap by, or as the picture needs; else 32."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...; for a folder also several.")]
+Precision = Annotated[
+    Literal["float32", "bfloat16"], typer.Option(help="What is multiplied in; bfloat16 takes less memory.")
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option("--max-memory", metavar="SIZE", help="All it may take: 2GB, 800MB; else 7 tenths of what is free."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")]
+Format = Annotated[
+    str | None, typer.Option(metavar="png|jpg|...", help="Of the result; else its name's, or that of PICTURE.")
+]
+Quality = Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
+Lossless = Annotated[bool, typer.Option("--lossless", help="WebP and AVIF that lose nothing.")]
+Depth = Annotated[int | None, typer.Option(metavar="8|16|32", help="Bits per channel; else as many as PICTURE has.")]
+Strip = Annotated[bool, typer.Option("--strip", help="Leave out EXIF, with the place, and XMP.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="For a folder: go on with what is missing or has changed.")
+]
+Batch = Annotated[int | None, typer.Option(min=1, help="For a folder: tiles of several pictures computed at once.")]
+Stream = Annotated[
+    bool, typer.Option("--stream", help="Row by row, as what is larger than memory; goes on after a kill.")
+]
+VerifySeams = Annotated[
+    bool, typer.Option("--verify-seams", help="With --stream: what the tiles have changed where they meet.")
+]
+Json = Annotated[bool, typer.Option("--json", help="For a folder or --stream: print what became of each file.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
