@@ -1,12 +1,14 @@
-"""A folder of small pictures against the same pictures one by one; what overlapping and batching gain.
+"""A folder of small pictures against the same pictures one by one; what overlapping and batching gain, and memory.
 
 ``python benchmarks/folder.py [PICTURES]`` writes results/folder.json. Sixty crops of 64 to 300 pixels a side are made
 of the pictures in that folder (``examples`` by itself), half of them PNG and half JPEG. Ways of doing them are timed in
 turns, and of the turns the median is kept; processor seconds say what was computed where others use the machine too.
 """
 
+import json
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -21,24 +23,34 @@ from machine import keep
 from PIL import Image
 
 import pixmend as pm
-from pixmend.image import read_picture, write_picture
-from pixmend.infer.folder import FolderRun, find_pictures, plan_job
+from pixmend.image import Picture, read_picture, write_picture
+from pixmend.infer.folder import FolderRun, find_pictures, forecast_job, plan_job
 from pixmend.infer.picture import restore_picture
 from pixmend.infer.pipeline import Pipeline
 from pixmend.models.base import Restorer
 
 COUNT, ALONE, TURNS = 60, 6, 3
 SIDES = (64, 300)
+LIMITS = (450, 600, 800)
 TILES = (48, 96, 144)
 WAIT = 0.03
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--memory"]:
+        print(json.dumps(measured(Path(sys.argv[2]), int(sys.argv[3]) * 10**6)))
+        return
     source = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "examples")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         megapixels = make(source, folder / "in")
-        rows = [*waiting(folder, megapixels), *overlap(folder, megapixels), *ways(folder, megapixels), *batching()]
+        rows = [
+            *memory(folder),
+            *waiting(folder, megapixels),
+            *overlap(folder, megapixels),
+            *ways(folder, megapixels),
+            *batching(),
+        ]
     keep("folder", f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')} python benchmarks/folder.py", rows)
 
 
@@ -127,6 +139,49 @@ def overlap(folder: Path, megapixels: float) -> list[dict[str, object]]:
     }
     rows = rows_of(timed(folder, doings, turns=TURNS), megapixels, network="default, dn_g15", pictures=COUNT)
     return [row | {"threads": torch.get_num_threads()} for row in rows]
+
+
+def memory(folder: Path) -> list[dict[str, object]]:
+    """Twenty pictures of four formats, 8 and 16 bits, some with transparency, enlarged twice within a limit."""
+    draw = torch.Generator().manual_seed(0)
+    (folder / "mixed").mkdir()
+    for number in range(20):
+        side, suffix = (250, 500, 700, 900)[number % 4], (".png", ".jpg", ".webp", ".tif", ".png")[number % 5]
+        pixels = torch.rand(3, side, side, generator=draw) * 0.1 + torch.linspace(0, 0.9, side)
+        alpha = torch.rand(1, side, side, generator=draw) if number % 3 == 0 and suffix != ".jpg" else None
+        picture = Picture(pixels=pixels, alpha=alpha, depth=16 if suffix == ".tif" else 8)
+        write_picture(folder / "mixed" / f"{number}{suffix}", picture)
+    rows: list[dict[str, object]] = []
+    for limit in LIMITS:
+        command = [sys.executable, __file__, "--memory", folder, str(limit)]
+        rows.append({"limit, MB": limit, **json.loads(subprocess.check_output(command))})
+    return rows
+
+
+def measured(folder: Path, limit: int) -> dict[str, object]:
+    """Of a process of its own: what is foretold, and the most that was resident."""
+    pipeline = Pipeline(Twice(), device="cpu", max_memory=limit)
+    job = plan_job(folder / "mixed", folder / f"mixed {limit}")
+    told = forecast_job(job, [pipeline])
+    statuses = [record.status for record in FolderRun(job, [pipeline])]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    counts = {"done": statuses.count("done"), "failed": statuses.count("failed")}
+    return {"foretold, MB": round(told.peak_bytes / 1e6), "measured, MB": round(peak / 1e6), **counts}
+
+
+class Twice(Restorer):
+    """Two convolutions, which are light enough for pictures to be what takes the memory."""
+
+    scale = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 32, 3, padding=1), torch.nn.Conv2d(32, 12, 3, padding=1), torch.nn.PixelShuffle(2)
+        )
+
+    def restore(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear") * 0.9 + self.body(x) * 0.01
 
 
 class Elsewhere(Restorer):

@@ -329,7 +329,7 @@ def test_weights_that_give_no_picture_are_named(tmp_path: Path, capsys: pytest.C
     [
         ["--task", "sr_x9"],
         ["--task", "a/b"],
-        ["--scale", "4"],
+        ["--task", "sr_x4"],
         ["--denoise", "20"],
         ["--task", "sr_x2", "--task", "deblur"],
     ],
@@ -353,7 +353,7 @@ def test_a_device_that_does_not_compute_is_refused(device: str, refuse: Callable
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["photo.png", "--scale", "9"], "Invalid value for '--scale'"),
+        (["photo.png", "--scale", "99"], "Invalid value for '--scale'"),
         (["photo.png", "--derain", "much"], "Invalid value for '--derain'"),
         (["photo.png", "--nonsense"], "No such option: --nonsense"),
         (["photo.png", "a.png", "b.png"], "unexpected extra argument"),

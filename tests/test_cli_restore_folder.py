@@ -176,7 +176,7 @@ def test_names_that_are_no_text_are_restored_and_printed(folder: Path, capsys: p
         (["in", "in/1.png"], "is a file, expected a folder"),
         (["in", "old"], "old/1.png: exists already: give --skip-existing"),
         (["in", "out", "--format", "psd"], "--format psd: expected one of png"),
-        (["in", "out", "--scale", "3"], "have no task sr_x3"),
+        (["in", "out", "--denoise", "25"], "have no task dn_g25"),
         (["in", "out", "--compare"], "--compare is for one picture"),
         (["in", "out", "--right", "in/1.png"], "--right is for one picture"),
         (["in", "out", "--device", "cpu,nonsense"], "device 'nonsense' cannot be used"),

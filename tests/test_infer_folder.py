@@ -1,6 +1,8 @@
-"""Folders of pictures: what is found, what results are called, what is remembered, and what looks wrong."""
+"""Folders of pictures: what is found, what results are called, what is remembered, and how much is held."""
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,17 +10,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import pixmend
-from pixmend.degrade.resize import imresize
 from pixmend.errors import PixmendError
 from pixmend.evaluate.runner import fingerprint as network_fingerprint
 from pixmend.infer.fingerprint import fingerprint
 from pixmend.infer.folder import Job, find_pictures, plan_job
 from pixmend.infer.folder.find import natural
-from pixmend.infer.folder.flight import Flight
-from pixmend.infer.folder.guards import is_flattened, warnings_of
-from pixmend.infer.folder.journal import PLACE, open_journal
+from pixmend.infer.folder.flight import Flight, Shares, Stopped, size_of
+from pixmend.infer.folder.journal import PLACE, look_up, open_journal
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -209,6 +210,18 @@ def test_a_spoilt_line_in_the_middle_costs_its_picture_alone(tmp_path: Path) -> 
     assert known(tmp_path, "a.png", "b.png", "c.png") == [True, False, True]
 
 
+def test_looking_a_journal_up_makes_and_changes_nothing(tmp_path: Path) -> None:
+    assert look_up(tmp_path / "out").made_of(Path("a.png"), result="ra.png") is None
+    assert not (tmp_path / "out").exists()
+    add(tmp_path, "a.png", "b.png")
+    path = tmp_path / PLACE / "journal.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    touch(tmp_path, f"{PLACE}/abc.png")
+    before = path.read_bytes()
+    assert look_up(tmp_path).made_of(Path("a.png"), result="ra.png") == ("p", "j")
+    assert path.read_bytes() == before and (tmp_path / PLACE / "abc.png").exists()
+
+
 def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
     touch(tmp_path, f"{PLACE}/journal.jsonl")
     (tmp_path / PLACE / "journal.jsonl").write_text("my diary\n")
@@ -238,65 +251,52 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         pass
 
 
-# What looks wrong
+# How much is held
 
 
-def noise(*shape: int) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+def shares(pictures: int) -> Shares:
+    return Shares(base=0, work=0, pictures=pictures)
 
 
-def test_a_picture_that_comes_out_as_it_went_in_is_told() -> None:
-    image = noise(3, 20, 150)
-    assert "the picture itself" in warnings_of(image, image + 0.09 / 255, scale=1)[0]
-    changed = image.clone()
-    changed[1, 19, 149] += 0.2 / 255
-    assert warnings_of(image, changed, scale=1) == ()
+def test_pictures_wait_for_room_in_their_order() -> None:
+    flight, seen = Flight(lambda: shares(100)), list[int]()
+
+    def fly(number: int, wanted: int | None) -> None:
+        with flight.seat(wanted):
+            seen.append(number)
+
+    with flight.seat(60):
+        threads = [threading.Thread(target=fly, args=(number, wanted)) for number, wanted in enumerate((None, 30))]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.05)
+        assert seen == []
+    for thread in threads:
+        thread.join()
+    assert seen == [0, 1]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 200), (70, 130), (64, 64)])
-@pytest.mark.parametrize("scale", [2, 3])
-def test_a_mere_enlargement_is_told(size: tuple[int, int], scale: int) -> None:
-    image = noise(3, *size)
-    repeated = image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    bicubic = imresize(image, scale=scale)
-    told = warnings_of(image, repeated, scale=scale) + warnings_of(image, bicubic, scale=scale)
-    assert len(told) == 2 and "enlargement" in told[1] and ("pixels" in told[0] or size == (1, 1))
-    bicubic[0, -1, -1] += 0.01
-    assert warnings_of(image, bicubic, scale=scale) == ()
+def test_a_picture_for_which_there_is_never_room_is_refused() -> None:
+    with pytest.raises(PixmendError, match="takes 101 MB of memory, 100 MB are there for pictures: allow more, or"):
+        Flight(lambda: shares(10**8)).seat(101 * 10**6).__enter__()
 
 
-def test_a_flat_picture_may_stay_as_it_is() -> None:
-    flat = torch.full((3, 20, 20), 0.5)
-    assert warnings_of(flat, flat, scale=1) == () and not is_flattened(flat[None], flat[None])
+def test_nobody_waits_for_a_flight_that_is_closed() -> None:
+    flight = Flight(lambda: shares(100))
+    with flight.seat(100):
+        flight.close()
+        with pytest.raises(Stopped):
+            flight.seat(1).__enter__()
 
 
-@pytest.mark.parametrize(("value", "told"), [(-0.6, "values from -0.60 to"), (1.6, "to 1.60, expected 0 to 1")])
-def test_values_far_from_light_are_told(value: float, told: str) -> None:
-    after = noise(3, 20, 20)
-    after[0, 3, 3] = value
-    assert told in warnings_of(noise(3, 20, 20) / 2, after, scale=1)[0]
-
-
-def test_one_tile_that_lost_its_structure_is_found_among_others() -> None:
-    tiles = noise(4, 3, 8, 8)
-    results = tiles.clone()
-    assert not is_flattened(tiles, results)
-    results[2] = 0.3
-    assert is_flattened(tiles, results)
-
-
-# How many are held
-
-
-def test_pictures_wait_for_room_and_a_large_one_flies_alone() -> None:
-    flight = Flight(scale=1, limit=32 * 100)
-    small = flight.board(60)
-    assert small == 32 * 60
-    flight.land(small)
-    whole = flight.board(10**9)
-    assert whole == 32 * 100
-    flight.close()
-    assert flight.board(1) is None
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_size_of_a_picture_is_that_of_the_upright_one(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert size_of(tmp_path / "a.jpg") == ((30, 20) if orientation == 6 else (20, 30))
+    touch(tmp_path, "b.jpg")
+    assert size_of(tmp_path / "b.jpg") is None
 
 
 def test_the_fingerprint_of_a_network_is_that_of_its_numbers() -> None:

@@ -23,7 +23,6 @@ from pixmend.image import WriteOptions, read_image, read_picture, write_picture
 from pixmend.infer.folder import FAILURES, FolderRun, Record, plan_job, restore_folder
 from pixmend.infer.folder.computing import Computing
 from pixmend.infer.folder.journal import PLACE
-from pixmend.infer.folder.listening import Listening
 from pixmend.infer.picture import restore_picture
 from pixmend.infer.pipeline import Pipeline
 from pixmend.models import build
@@ -175,7 +174,7 @@ def test_a_second_run_skips_what_is_there_and_computes_nothing(folder: Path) -> 
     assert results(folder) == before and network.batches == []
 
 
-@pytest.mark.parametrize("change", ["picture", "network", "precision", "options", "result removed"])
+@pytest.mark.parametrize("change", ["picture", "network", "precision", "options", "result removed", "strength"])
 def test_what_is_not_the_same_is_done_again(change: str, folder: Path) -> None:
     run(folder)
     network, options = Darker(), WriteOptions()
@@ -187,7 +186,8 @@ def test_what_is_not_the_same_is_done_again(change: str, folder: Path) -> None:
         network.share.data += 0.01
     elif change == "options":
         options = WriteOptions(strip=True)
-    fix = pipeline(network, precision="bfloat16" if change == "precision" else "float32")
+    more: dict[str, object] = {"precision": {"precision": "bfloat16"}, "strength": {"strength": 0.9}}.get(change, {})
+    fix = pipeline(network, **more)
     records = list(restore_folder(fix, folder / "in", folder / "out", skip_existing=True, options=options))
     done = [record.path.as_posix() for record in records if record.status == "done"]
     assert done == ["a/0.png"] if change in ("picture", "result removed") else len(done) == 8
@@ -306,14 +306,14 @@ def test_tiles_of_one_shape_are_computed_together(folder: Path) -> None:
 
 
 def test_each_picture_of_a_batch_has_its_own_result_and_size() -> None:
-    computing = Computing(pipeline(Darker(0.01)), batch=8, listening=Listening())
+    computing = Computing(batch=8, memory=lambda: 10**9)
     computing.start()
     tiles = [torch.rand(1, 3, 9 + number % 3, 16 - number % 5) for number in range(16)]
     found: dict[int, Tensor] = {}
-    network = computing.pipeline.networks[0]
+    fix = pipeline(Darker(0.01))
 
     def ask(number: int) -> None:
-        found[number] = computing.run(number, network, tiles[number])
+        found[number] = computing.run(fix.networks[0], tiles[number], pipeline=fix, order=number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
     for thread in threads:
@@ -345,11 +345,6 @@ def test_several_devices_share_the_work(folder: Path) -> None:
     shared = results(folder)
     run(folder, force=True)
     assert results(folder) == shared
-
-
-def test_pictures_that_fill_the_memory_are_done_one_after_another(folder: Path) -> None:
-    found = FolderRun(plan_job(folder / "in", folder / "out"), [pipeline()], in_flight=1)
-    assert [record.status for record in found] == ["done"] * 8
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -417,7 +412,7 @@ def test_a_tile_that_is_flat_at_lower_precision_is_computed_again(folder: Path) 
     fix = pipeline(Odd("flat in bfloat16"), precision="bfloat16")
     for record in restore_folder(fix, folder / "in", folder / "out"):
         assert record.status == "done" and read_image(folder / "out" / record.target).std() > 0.1
-        assert record.warnings == ("a tile was flat in bfloat16 and is computed again in float32",)
+        assert record.warnings == ("the picture was flat in bfloat16 and computed again in float32",)
 
 
 def test_warnings_of_the_library_stand_in_the_record_of_their_picture(folder: Path) -> None:

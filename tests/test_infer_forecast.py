@@ -58,7 +58,7 @@ class Wide(Restorer):
 @pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a part of the work"
 )
-@pytest.mark.parametrize("name", ["edt_t", "restormer", "rrdbnet"])
+@pytest.mark.parametrize("name", ["edt_t", pytest.param("restormer", marks=pytest.mark.slow), "rrdbnet"])
 def test_the_peak_of_a_whole_process_is_within_a_quarter_of_the_forecast(name: str) -> None:
     told = subprocess.run(
         [sys.executable, "-c", FRESH, name], cwd=Path(__file__).parent, check=True, capture_output=True, text=True

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from pixmend.degrade.resize import imresize
 from pixmend.errors import PixmendError
-from pixmend.infer.guard import Damaged, Flat, NotFinite, find_faults, unchanged
+from pixmend.infer.guard import Damaged, Flat, NotFinite, Report, find_faults, unchanged
 from pixmend.infer.pipeline import Pipeline
 from pixmend.models import build
 from pixmend.models.base import Restorer
@@ -127,6 +128,22 @@ def test_a_result_with_one_changed_value_is_not_the_picture_itself() -> None:
     after = before.clone()
     after[2, 599, 9] += 0.11 / 255
     assert unchanged(before, before) == 0 and unchanged(before, after) is None
+
+
+@pytest.mark.parametrize("size", [(1, 200), (70, 130), (64, 64)])
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("how", ["a bicubic enlargement", "a repetition of pixels"])
+def test_a_mere_enlargement_is_told(how: str, scale: int, size: tuple[int, int]) -> None:
+    before = noise(3, *size)
+    repeated = before.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    after = repeated if "repetition" in how else imresize(before, scale=scale)
+    report = Report()
+    report.note_unchanged(before, after)
+    assert f"the result is only {how}, no value further" in "".join(report.warnings)
+    after[0, -1, -1] += 0.01
+    report = Report()
+    report.note_unchanged(before, after)
+    assert report.warnings == ()
 
 
 def test_what_has_nothing_learnt_may_do_nothing() -> None:

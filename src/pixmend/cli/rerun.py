@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from pixmend.image import Picture
+    from pixmend.infer.pipeline import Pipeline
 
 
 def rerun(
@@ -31,7 +32,6 @@ def rerun(
 
     from pixmend.errors import PixmendError
     from pixmend.image import WriteOptions, check_output, read_picture, read_provenance, write_picture
-    from pixmend.infer.picture import restore_picture
 
     facts = _checked(read_provenance(result), result)
     source = picture or result.with_name(facts["picture"])
@@ -41,7 +41,7 @@ def rerun(
         if out.exists():
             raise PixmendError(f"{out}: exists already: give another name")
         check_output(out, size=(1, 1), alpha=before.alpha is not None, options=options)
-    after = restore_picture(_pipeline(facts, model=model), before)
+    after = _made(facts, before, model=model)
     old = read_picture(result)
     with tempfile.TemporaryDirectory() as spare:
         target = out or Path(spare) / result.name
@@ -84,19 +84,40 @@ def _source(source: Path, facts: dict[str, Any]) -> "Picture":
     return before
 
 
-def _pipeline(facts: dict[str, Any], *, model: str | None):
+def _made(facts: dict[str, Any], before: "Picture", *, model: str | None) -> "Picture":
+    """The result, made again."""
+    from pixmend.infer.part import Box, restore_part
+    from pixmend.infer.picture import restore_picture
+
+    pipeline = _pipeline(facts, model=model)
+    whole, size = (before.pixels.shape[1], before.pixels.shape[2]), facts.get("size")
+    size = None if size is None else (int(size[0]), int(size[1]))
+    if facts.get("crop") is None:
+        return restore_picture(pipeline, before, size=size)
+    part = Box(**facts["crop"])
+    part.check(whole)
+    outer = part.around(whole, pipelines=[pipeline])
+    size = part.result_size(whole, scale=pipeline.scale, size=size)
+    return restore_part(pipeline, outer.cut(before), part=part.within(outer), size=size)
+
+
+def _pipeline(facts: dict[str, Any], *, model: str | None) -> "Pipeline":
     import pixmend
-    from pixmend.cli.restore.tasks import overlap
+    from pixmend.cli.restore.tasks import RESIZE, overlap
     from pixmend.errors import PixmendError
+    from pixmend.evaluate.baseline import Identity
     from pixmend.infer.fingerprint import fingerprint
 
+    alone = facts["tasks"] == [RESIZE]
     pipeline = pixmend.Pipeline(
-        pixmend.load(model or facts["model"]),
-        task=tuple(facts["tasks"]) or None,
+        Identity() if alone else pixmend.load(model or facts["model"]),
+        task=None if alone else tuple(facts["tasks"]) or None,
         device=facts["device"],
         precision=facts["precision"],
         tile=facts.get("tile"),
         overlap=overlap(None if facts.get("overlap") is None else str(facts["overlap"])),
+        ensemble=facts.get("ensemble", 1),
+        strength=facts.get("strength", 1.0),
     )
     if [fingerprint(network) for network in pipeline.networks] != facts["weights"]:
         raise PixmendError(f"{model or facts['model']}: these are not the weights that the result was made with")

@@ -2,7 +2,7 @@
 
 from pixmend.image.alpha import bled
 from pixmend.image.deep import read_deep, read_upper
-from pixmend.image.header import shape_of
+from pixmend.image.header import shape_of, suffix_of
 from pixmend.image.options import WRITABLE, WriteOptions, fitting_suffix
 from pixmend.image.picture import Depth, Picture
 from pixmend.image.provenance import provenance_in, read_provenance
@@ -27,6 +27,7 @@ __all__ = [
     "read_provenance",
     "read_upper",
     "shape_of",
+    "suffix_of",
     "write_image",
     "write_picture",
 ]

@@ -7,9 +7,9 @@ import io
 import mmap
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -23,7 +23,8 @@ from pixmend.image.full import _ICC, _XMP, _bytes
 from pixmend.image.libvips import INSTALL, imported
 from pixmend.image.metadata import ORIENTATION, found_dpi, kept_exif, lasting_xmp, orientation_of, travelling
 from pixmend.image.picture import FilePath, Picture
-from pixmend.image.png import SIGNATURE
+from pixmend.image.place import notes_of, place_of
+from pixmend.image.png import SIGNATURE, colour_of
 from pixmend.image.read import _check_is_file, _decoding, _open_header
 
 ROWS = 64
@@ -64,21 +65,45 @@ class Banded:
         Raises:
             PixmendError: the file is damaged from some row on, or has changed.
         """
-        image, top = None, 0
+        height, width = self.size
+        with self._reading() as read:
+            for top in range(0, height, ROWS):
+                yield read(0, top, width, min(ROWS, height - top))
+
+    def part(self, *, left: int, top: int, width: int, height: int) -> Picture:
+        """A part of the picture with all that travels with it, as ``read_picture`` gives it.
+
+        Raises:
+            PixmendError: as ``rows``.
+        """
+        with self._reading() as read:
+            values = torch.from_numpy(read(left, top, width, height).astype(np.float32))
+        values = values.permute(2, 0, 1) / (2**self.picture.depth - 1)
+        alpha = None if self.picture.alpha is None else values[-1:].contiguous()
+        place = self.picture.place and self.picture.place.cut(left=left, top=top, size=(height, width))
+        return replace(self.picture, pixels=values[: self.channels].contiguous(), alpha=alpha, place=place)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Callable[[int, int, int, int], NDArray[Any]]]:
+        """A function of left, top, width and height that gives (h, w, C)."""
+        row = 0
         try:
             image = _opened(self.path, turn=self.turn, kind=self.picture.format)
-            height, width = self.size
             samples = self.channels + (self.picture.alpha is not None)
-            if (image.height, image.width, image.bands) != (height, width, samples):
+            if (image.height, image.width, image.bands) != (*self.size, samples):
                 raise PixmendError(f"{self.path}: has changed while it was read: run again")
             region = imported().Region.new(image)  # type: ignore[union-attr]
-            for top in range(0, height, ROWS):
-                tall = min(ROWS, height - top)
-                content = region.fetch(0, top, width, tall)
-                yield np.frombuffer(content, _DTYPES[self.picture.depth]).reshape(tall, width, samples)
+
+            def read(left: int, top: int, width: int, height: int) -> NDArray[Any]:
+                nonlocal row
+                row = top
+                content = region.fetch(left, top, width, height)
+                return np.frombuffer(content, _DTYPES[self.picture.depth]).reshape(height, width, samples)
+
+            yield read
         except _vips_error() as error:
             reason = " ".join(str(error).split())
-            raise PixmendError(f"{self.path}: damaged or cut short at row {top} or later ({reason})") from error
+            raise PixmendError(f"{self.path}: damaged or cut short at row {row} or later ({reason})") from error
 
 
 def open_bands(path: FilePath) -> Banded:
@@ -159,7 +184,8 @@ def _told(file: BinaryIO, name: str, *, png: bool) -> tuple[dict[str, Any], int]
     """What a PNG or JPEG says besides its pixels, and its orientation."""
     image = _open_header(io.BytesIO(_without_pixels(file)) if png else file, name, deep=True)
     turn = orientation_of(image)
-    return travelling(image, name, orientation=turn), turn
+    colour = {"colour": colour_of(file)} if png else {}
+    return travelling(image, name, orientation=turn) | colour, turn
 
 
 def _without_pixels(file: BinaryIO) -> bytes:
@@ -206,7 +232,8 @@ def _told_by_tiff(file: BinaryIO, name: str) -> tuple[dict[str, Any], int]:
         "xmp": lasting_xmp(_bytes(tags.get(_XMP))),
         "exif": kept_exif(lambda: tags, lambda tag: layout.folder(file, tag), name),
         "dpi": (dpi[1], dpi[0]) if dpi and turn >= 5 else dpi,
-        "notes": tiff.notes_of(layout),
+        "place": place_of(layout),
+        "notes": notes_of(layout),
     }, turn
 
 

@@ -1,5 +1,6 @@
 """What the machine offers: the device, its memory, and how it says that the memory is full."""
 
+import math
 import sys
 
 import torch
@@ -9,6 +10,10 @@ from pixmend.infer.memory import free
 
 CPU_TILE = 192
 """Larger tiles are slower on the CPU: their tensors are so large that memory is mapped anew for each of them."""
+CPU_CELLS, CPU_WORK = 10, 320_000_000
+"""Cells of the grid along a side, and bytes of its work, up to which a tile is larger where the grid is wide: such
+networks see far and work on a shrunk picture, so that larger tiles are both closer to the whole and as fast
+(``benchmarks/seams.py``)."""
 
 KINDS = ("cpu", "cuda", "mps", "xpu")
 """Devices that compute; torch has others that only pretend to, such as meta."""
@@ -48,6 +53,9 @@ def default_memory(device: torch.device) -> int:
     return int(left * FREE_SHARE)
 
 
-def largest_tile(device: torch.device) -> int:
+def largest_tile(device: torch.device, *, multiple: int, bytes_per_pixel: float) -> int:
     """Side of the largest tile worth computing at once on it."""
-    return CPU_TILE if device.type == "cpu" else sys.maxsize
+    if device.type != "cpu":
+        return sys.maxsize
+    room = math.isqrt(round(CPU_WORK / max(1.0, bytes_per_pixel)))
+    return max(CPU_TILE, min(CPU_CELLS * multiple, room))

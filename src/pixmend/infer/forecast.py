@@ -53,10 +53,12 @@ class Plan:
     precision: str
     base_bytes: int = 0
     """What the process holds anyway: the program, its libraries, the weights. No picture."""
+    resampled: tuple[int, int] | None = None
+    """The size that the last network's result is brought to; None where it has it already."""
 
     @property
     def output_size(self) -> tuple[int, int]:
-        return self.steps[-1].output_size
+        return self.resampled or self.steps[-1].output_size
 
     @property
     def tile_count(self) -> int:
@@ -85,6 +87,9 @@ class Plan:
             pictures = picture_bytes(step.size, scale=step.scale, original=original, channels=self.channels)
             rows = min(step.tile, step.size[0]) * row_bytes(step.size, scale=step.scale, channels=self.channels)
             peaks.append(pictures + worst(step.working_bytes * (self.device == "cpu"), rows))
+        if self.resampled is not None:
+            sizes = (self.steps[0].size, self.steps[-1].output_size, self.resampled)
+            peaks.append(4 * self.channels * sum(map(math.prod, sizes)))
         return self.base_bytes + max(peaks)
 
     @property
@@ -92,8 +97,13 @@ class Plan:
         """Memory of a device of its own at the worst moment, without the weights; 0 on the CPU."""
         return 0 if self.device == "cpu" else max(step.working_bytes for step in self.steps)
 
-    def __str__(self) -> str:
+    @property
+    def steps_words(self) -> str:
         steps = "; then ".join(map(str, self.steps))
+        return steps if self.resampled is None else f"{steps}; to {self.resampled[1]} x {self.resampled[0]}"
+
+    def __str__(self) -> str:
+        steps = self.steps_words
         memory = f"about {memory_words(self.peak_bytes)}"
         if self.device_bytes:
             memory += f" and {memory_words(self.device_bytes)} of the device"

@@ -6,12 +6,14 @@ A level is one of the 255 steps of an 8-bit picture.
 
 import math
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from pixmend.degrade.resize import imresize
 from pixmend.errors import PixmendError
 
 Fault = Literal["not finite", "flat", "out of range"]
@@ -30,6 +32,8 @@ LEAST_STRUCTURE = 1 / 255
 LEAST_CHANGE = 0.1
 """In levels: a picture that changes nowhere by so much was not restored."""
 
+_SIDE = 64  # of the squares in which an enlargement is compared
+_REACH = 4  # pixels around a place that its bicubic enlargement depends on
 _ROWS = 256  # compared at once, which keeps a large picture from being there a third time
 
 
@@ -61,7 +65,9 @@ class Report:
     high: float = -math.inf
     """The largest value of those tiles."""
     unchanged: float | None = None
-    """Levels between the picture and the result at most, where that is less than ``LEAST_CHANGE``."""
+    """Levels between the result and what it would be without a network at most, where less than ``LEAST_CHANGE``."""
+    unchanged_from: str = "the picture itself"
+    """What that is."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -77,14 +83,23 @@ class Report:
             )
         if self.unchanged is not None:
             told.append(
-                f"the result is the picture itself, no value further from it than {self.unchanged:.2g} levels of 255: "
-                "are these the weights and the task for such pictures?"
+                f"the result is {self.unchanged_from}, no value further from it than {self.unchanged:.2g} levels of "
+                "255: are these the weights and the task for such pictures?"
             )
         return tuple(told)
 
     def note_range(self, result: Tensor) -> None:
         self.beyond += 1
         self.low, self.high = min(self.low, float(result.min())), max(self.high, float(result.max()))
+
+    def note_unchanged(self, before: Tensor, after: Tensor) -> None:
+        """Whether the result (C', s H, s W) is (C, H, W) itself, or no more than an enlargement of it."""
+        if before.shape == after.shape:
+            self.unchanged = unchanged(before, after)
+            return
+        for name, enlarge in (("a bicubic enlargement", _bicubic), ("a repetition of pixels", _repeated)):
+            if (levels := _mere(enlarge, before, after)) is not None:
+                self.unchanged, self.unchanged_from = levels, f"only {name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +153,47 @@ def unchanged(before: Tensor, after: Tensor) -> float | None:
         if largest >= LEAST_CHANGE:
             return None
     return largest
+
+
+Enlarge = Callable[[Tensor, int, int, int], Tensor]
+"""A square of a picture (C, H, W) enlarged: the picture, the top and left of the square, and the scale."""
+
+
+def _mere(enlarge: Enlarge, before: Tensor, after: Tensor) -> float | None:
+    """Levels between the result and an enlargement of the picture at most, where it is nothing more; else None."""
+    scale = after.shape[-1] // before.shape[-1]
+    lowest, highest = _extent(before[None])
+    same = after.shape == (before.shape[0], before.shape[1] * scale, before.shape[2] * scale)
+    if not same or not bool((highest - lowest > LEAST_STRUCTURE).any()):
+        return None
+    largest = 0.0
+    for square, top, left in _squares(after, scale):
+        largest = max(largest, 255 * float((square - enlarge(before, top, left, scale)).abs().max()))
+        if largest >= LEAST_CHANGE:
+            return None
+    return largest
+
+
+def _squares(after: Tensor, scale: int) -> Iterator[tuple[Tensor, int, int]]:
+    """Squares of the result, and where they lie in the picture, from its middle outwards: one is nearly always told
+    from an enlargement by the first."""
+    height, width = (side // scale for side in after.shape[1:])
+    corners = [(top, left) for top in range(0, height, _SIDE) for left in range(0, width, _SIDE)]
+    for top, left in sorted(corners, key=lambda at: abs(at[0] - height // 2) + abs(at[1] - width // 2)):
+        yield after[:, top * scale : (top + _SIDE) * scale, left * scale : (left + _SIDE) * scale], top, left
+
+
+def _bicubic(image: Tensor, top: int, left: int, scale: int) -> Tensor:
+    above, before = min(top, _REACH), min(left, _REACH)
+    around = image[:, top - above : top + _SIDE + _REACH, left - before : left + _SIDE + _REACH]
+    height, width = min(_SIDE, image.shape[1] - top), min(_SIDE, image.shape[2] - left)
+    enlarged = imresize(around, scale=scale)
+    return enlarged[:, above * scale : (above + height) * scale, before * scale : (before + width) * scale]
+
+
+def _repeated(image: Tensor, top: int, left: int, scale: int) -> Tensor:
+    square = image[:, top : top + _SIDE, left : left + _SIDE]
+    return square.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
 
 
 def _extent(tiles: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,6 @@ import logging
 import math
 from dataclasses import replace
 from functools import cached_property
-from itertools import pairwise
 from threading import Lock
 from typing import Literal
 
@@ -20,8 +19,9 @@ from pixmend.infer.channels import check_picture, fit_channels
 from pixmend.infer.device import default_memory, find_device, largest_tile
 from pixmend.infer.footprint import Footprint, measure_footprint
 from pixmend.infer.forecast import Plan, Step, memory_words, picture_bytes, row_bytes
-from pixmend.infer.guard import Damaged, NotFinite, Report, Restored, unchanged
+from pixmend.infer.guard import Damaged, NotFinite, Report, Restored
 from pixmend.infer.memory import resident
+from pixmend.infer.networks import select_networks
 from pixmend.infer.plan import plan_step
 from pixmend.infer.reach import choose_overlap
 from pixmend.infer.running import Limit, Progress, Running, Ticker, compute
@@ -48,9 +48,13 @@ class Pipeline:
     whole, at the most textured place of the first picture in tiles, and keeps to it. Nothing else of a picture is
     kept, so threads may share a pipeline.
 
+    With an ``ensemble`` of 8 each network's result is the mean over the eight flips and turns (``Ensembled``), with a
+    ``strength`` below 1 it is blended with what that network was given (``Blended``).
+
     Raises:
         PixmendError: no task or an unknown one, an unknown precision, an overlap that is none, or where the network
-            cuts its own windows, or a device this machine does not have.
+            cuts its own windows, or a device this machine does not have; an ensemble that is neither 1 nor 8, a
+            strength that is not above 0 and at most 1, either for a network that takes two views.
     """
 
     def __init__(
@@ -63,27 +67,25 @@ class Pipeline:
         tile: int | None = None,
         max_memory: int | None = None,
         overlap: int | Literal["measured"] | None = None,
+        ensemble: int = 1,
+        strength: float = 1.0,
     ) -> None:
         if precision not in ("float32", "bfloat16"):
             raise PixmendError(f"precision {precision!r} is not one of float32, bfloat16")
         if overlap not in (None, "measured") and not (type(overlap) is int and overlap >= 0):
             raise PixmendError(f"overlap: expected pixels, 0 or more, or 'measured', got {overlap!r}")
         self.device = find_device(device)
-        tasks = task if isinstance(task, tuple) else (task,)
-        if not tasks:
-            raise PixmendError("task: expected one or more names, got ()")
         model.float().to(self.device).eval()
-        self.networks = tuple(model.select(name) for name in tasks)
-        for first, second in pairwise(self.networks):
-            if first.out_channels != second.in_channels:
-                raise PixmendError(f"{second.in_channels} channels go in and {first.out_channels} come out: no chain")
+        tasks = task if isinstance(task, tuple) else (task,)
+        self.networks = select_networks(model, tasks, ensemble=ensemble, strength=strength)
+        self.ensemble, self.strength = ensemble, strength
         fixed = next((network.fixed_size for network in self.networks if network.fixed_size), None)
         if fixed and overlap is not None:
             raise PixmendError(f"overlap: this network blends windows of {fixed} pixels itself: leave it out")
         self.precision = precision
         self.tile = tile
         self.memory = max_memory
-        self.max_memory: int | None = None
+        self.tile_memory: int | None = None
         """Of a tile's work alone, where the pictures are somebody else's care."""
         self._measures = overlap == "measured"
         self._overlap = None if overlap == "measured" else overlap
@@ -98,39 +100,44 @@ class Pipeline:
         """Output pixels per input pixel along each side, of the whole chain."""
         return math.prod(network.scale for network in self.networks)
 
-    def plan(self, picture: Tensor | tuple[int, int]) -> Plan:
-        """What a picture, or one of this (height, width), will take; print it.
+    def plan(self, picture: Tensor | tuple[int, int], *, size: tuple[int, int] | None = None) -> Plan:
+        """What a picture, or one of this (height, width), will take, to the end in ``size`` if that is given; print it.
 
         Nothing is measured for it but memory and time, on a small picture: an overlap that is yet to be measured is
         taken to be the default, and the plan says so.
 
         Raises:
-            PixmendError: the tile asked for is too small, also for the overlap; or the memory, for it or for any tile.
+            PixmendError: the tile asked for is too small, also for the overlap; or the memory, for it or for any tile,
+                or for the size.
         """
-        size = (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else picture
+        given = (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else picture
         base = self._base_bytes(picture.nbytes if isinstance(picture, Tensor) else 0)
         steps: list[Step] = []
         for index in range(len(self.networks)):
             original = steps[0].size if steps else None
-            steps.append(self._plan_step(index, steps[-1].output_size if steps else size, original=original, base=base))
+            steps.append(
+                self._plan_step(index, steps[-1].output_size if steps else given, original=original, base=base)
+            )
         plan = Plan(
             steps=tuple(steps),
             channels=self.networks[0].in_channels,
             device=str(self.device),
             precision=self.precision,
             base_bytes=base,
+            resampled=None if size == steps[-1].output_size else size,
         )
         most = plan.device_bytes or plan.peak_bytes
         if self.memory is not None and most > self.memory:
+            what = f"tile {self.tile}" if self.tile else f"size {plan.output_size[1]} x {plan.output_size[0]}"
             raise PixmendError(
-                f"tile {self.tile}: takes {memory_words(most)}, allowed are {memory_words(self.memory)}: leave one out"
+                f"{what}: takes {memory_words(most)}, allowed are {memory_words(self.memory)}: leave one out"
             )
         return plan
 
     def _plan_step(self, index: int, size: tuple[int, int], *, original: tuple[int, int] | None, base: int) -> Step:
         network, footprint = self.networks[index], self.footprints[index]
         overlap = self._measured.get(index) if self._measures else self._overlap
-        channels, ours = self.networks[0].in_channels, self.device.type == "cpu" and self.max_memory is None
+        channels, ours = self.networks[0].in_channels, self.device.type == "cpu" and self.tile_memory is None
         held = base + picture_bytes(size, scale=network.scale, original=original, channels=channels)
         step = plan_step(
             size,
@@ -139,8 +146,8 @@ class Pipeline:
             bytes_per_pixel=footprint.per_pixel,
             fixed_bytes=footprint.fixed,
             tile=self.tile,
-            max_memory=self.max_memory or self.memory or default_memory(self.device) + base * ours,
-            largest=largest_tile(self.device),
+            max_memory=self.tile_memory or self.memory or default_memory(self.device) + base * ours,
+            largest=largest_tile(self.device, multiple=network.multiple, bytes_per_pixel=footprint.per_pixel),
             fixed_size=network.fixed_size,
             overlap=overlap,
             held=held if ours else 0,
@@ -183,7 +190,7 @@ class Pipeline:
                 ticker.total += len(step.tiles) - len(planned.tiles)
             image = self._restore(index, image, step=step, report=report, ticker=ticker)
         if any(True for network in self.networks for _ in network.parameters()):  # what has none may well do nothing
-            report.unchanged = unchanged(before, image)
+            report.note_unchanged(before, image)
         return Restored(pixels=image, report=report)
 
     def _measured_step(self, index: int, image: Tensor, *, step: Step, plan: Plan) -> Step:

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pixmend.data import Batch, Pair
 from pixmend.data.places import check_apart
 from pixmend.data.workers import telling_of_workers
+from pixmend.interrupt import Interrupt
 from pixmend.models import build
 from pixmend.seeding import generator
 from pixmend.train.batches import RunBatches
@@ -20,7 +21,6 @@ from pixmend.train.config import AdamW, Run
 from pixmend.train.diary import Diary
 from pixmend.train.engine import accelerator_of, anywhere, engage, joined, parts_of, precision, whole
 from pixmend.train.failure import stop_not_finite
-from pixmend.interrupt import Interrupt
 from pixmend.train.mixup import mixed
 from pixmend.train.objectives import Loss
 from pixmend.train.start import begin_with

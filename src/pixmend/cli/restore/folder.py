@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,29 +19,40 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from pixmend.cli.restore.request import Request
+    from pixmend.cli.restore.ways import Ways
     from pixmend.infer.folder import Job, Record
     from pixmend.infer.pipeline import Pipeline
-    from pixmend.models import Network
 
 _HEADERS = 1000
 """At most so many are read before the work to say how many pixels there are."""
 
 
 def restore(request: "Request") -> None:
-    """Restore all pictures in a folder.
+    """Restore all pictures in a folder, and with ``watch`` those that come.
 
     Raises:
         PixmendError: before the work, where it cannot be done; a disk was full; with ``quiet`` a picture failed.
         typer.Exit: with 1 where a picture failed, with 130 where the work was interrupted.
     """
+    from pixmend.cli.restore.folder_plan import tell
+    from pixmend.cli.restore.watch import watch
+    from pixmend.cli.restore.ways import Ways
+    from pixmend.infer.folder.flight import share_memory
+
     job = _plan(request)
-    network, names = tasks.network(request.model, request.asked)
-    pipelines = _pipelines(request, network, names)
-    if not request.asked:
-        request.notes.print(f"nothing asked for: {tasks.said(names, request.model)}")
-    request.notes.print(console.printable(_said(job, pipelines)))
-    facts = {"model": Path(request.model).name, "tasks": list(names)}
-    _carry_out(job, pipelines, facts=facts, request=request)
+    ways = Ways(request, job)
+    if request.size is None and (said := tasks.said(ways.first, request)):
+        request.notes.print(said)
+    if request.dry_run:
+        tell(job, ways, request)
+        return
+    if request.memory is not None:
+        share_memory(ways.pipelines)  # before the work: too little for one tile is too little for every picture
+    request.notes.print(console.printable(_said(job, ways.pipelines)))
+    if request.watch:
+        watch(job, ways, request)
+    else:
+        _carry_out(job, ways, request)
 
 
 def _plan(request: "Request") -> "Job":
@@ -64,52 +75,36 @@ def _plan(request: "Request") -> "Job":
         output,
         format=request.format,
         options=request.options,
-        skip_existing=request.skip_existing,
+        skip_existing=request.skip_existing or request.watch,
         force=request.force,
+        may_be_empty=request.watch,
     )
 
 
-def _pipelines(request: "Request", network: "Network", names: tuple[str, ...]) -> "list[Pipeline]":
-    """One of each device named, between commas.
-
-    Raises:
-        PixmendError: no such device, or a network of two views, of which a folder says nothing.
-    """
-    from copy import deepcopy
-
-    from pixmend.errors import PixmendError
-
-    made: list[Pipeline] = []
-    for device in request.device.split(","):
-        copy = deepcopy(network) if made else network  # one network cannot be on two devices
-        made.append(request.pipeline(copy, names, device=device.strip()))
-    if made[0].networks[0].in_channels == 6:
-        model = request.model
-        raise PixmendError(f"the network of {model} takes two views, and a folder has one of each: give it one by one")
-    return made
-
-
-def _carry_out(
-    job: "Job",
-    pipelines: "Sequence[Pipeline]",
-    *,
-    facts: Mapping[str, object],
-    request: "Request",
-) -> None:
-    """Do the work and tell; ``facts``, the model and tasks, stand in the JSON."""
+def _carry_out(job: "Job", ways: "Ways", request: "Request") -> None:
+    """Do the work and tell."""
     from pixmend.infer.folder import FolderRun
     from pixmend.interrupt import Interrupt
 
     started = time.perf_counter()
     records: list[Record] = []
     with Interrupt() as interrupt, _bar(job, request.notes) as shown:
-        run = FolderRun(job, pipelines, batch=request.batch, advance=shown.advance, stop=lambda: interrupt.asked)
+        run = FolderRun(
+            job,
+            ways.pipelines,
+            choose=ways,
+            batch=request.batch,
+            facts=ways.facts,
+            advance=shown.advance,
+            stop=lambda: interrupt.asked,
+        )
         for record in run:
             records.append(record)
             shown.count(record)
     outcome = Outcome(job=job, records=ordered(records), stopped=run.stopped)
     seconds = time.perf_counter() - started
     if request.as_json:
+        facts = {"model": Path(request.model).name, "tasks": list(ways.first.names)}
         typer.echo(json.dumps(outcome.plain(facts, seconds=seconds), indent=2))
     elif not request.quiet:
         outcome.show(seconds=seconds)

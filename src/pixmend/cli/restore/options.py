@@ -7,12 +7,30 @@ import typer
 
 from pixmend.cli.restore.tasks import Rain
 
-Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture file, or a folder of them.")]
+Picture = Annotated[
+    Path, typer.Argument(metavar="PICTURE", help="A picture file, or a folder of them; - is standard input.")
+]
 Output = Annotated[
     Path | None,
-    typer.Argument(metavar="OUT", help="File to write, or folder; else PICTURE_x2.png and the like, beside it."),
+    typer.Argument(
+        metavar="OUT",
+        help="File or folder to write, - for standard output; else PICTURE_x2.png and the like, beside it.",
+    ),
 ]
-Scale = Annotated[int | None, typer.Option(min=2, max=8, help="Enlarge so many times.")]
+Scale = Annotated[
+    float | None,
+    typer.Option(min=0.01, max=64, help="Enlarge so many times, 1.5 as well: by the network, the rest resampled."),
+]
+Width = Annotated[int | None, typer.Option(min=1, help="Pixels across that the result shall have.")]
+Height = Annotated[int | None, typer.Option(min=1, help="Pixels down that the result shall have.")]
+Fit = Annotated[str | None, typer.Option(metavar="WxH", help="The largest result that fits in there: 3840x2160.")]
+Megapixels = Annotated[float | None, typer.Option(min=0.0001, help="Millions of pixels that the result shall have.")]
+Ensemble = Annotated[
+    int, typer.Option(metavar="1|8", help="8: the mean over all flips and turns, slightly better, 8 times as long.")
+]
+Strength = Annotated[
+    float, typer.Option(max=1.0, help="Blend the result with the picture: 0.5 is half of what the network does.")
+]
 Denoise = Annotated[
     int | None, typer.Option(metavar="SIGMA", help="Remove noise of this strength, of 255: 15, 25 or 50.")
 ]
@@ -20,9 +38,17 @@ Derain = Annotated[Rain | None, typer.Option(help="Remove rain streaks.")]
 Task = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="A task by name; repeat it for several, in order.")
 ]
-Model = Annotated[str, typer.Option(help="Weights: a name of pixmend models, or any released file.")]
+Model = Annotated[
+    list[str],
+    typer.Option(help="Weights: a name of pixmend models, or any released file. With --compare several, one by one."),
+]
 Right = Annotated[Path | None, typer.Option(help="The right view, for networks of two views; PICTURE is the left one.")]
-Compare = Annotated[bool, typer.Option("--compare", help="Also write a sheet of before and after.")]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Also write a sheet of before and after; of several models, only that.")
+]
+Crop = Annotated[
+    str | None, typer.Option(metavar="X,Y,W,H", help="Only this part of PICTURE, W x H pixels at X, Y: a quick trial.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist, never PICTURE.")]
 Tile = Annotated[int | None, typer.Option(min=1, help="Side of a tile; else as memory allows.")]
 Overlap = Annotated[
@@ -47,6 +73,9 @@ Depth = Annotated[int | None, typer.Option(metavar="8|16|32", help="Bits per cha
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out EXIF, with the place, and XMP.")]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="For a folder: go on with what is missing or has changed.")
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="For a folder: then wait for pictures that come or change, until Ctrl-C.")
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="For a folder: tiles of several pictures computed at once.")]
 Stream = Annotated[

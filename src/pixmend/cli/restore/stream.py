@@ -15,6 +15,7 @@ from pixmend.cli.restore.bar import bar
 if TYPE_CHECKING:
     from pixmend.cli.restore.request import Request
     from pixmend.infer.pipeline import Pipeline
+    from pixmend.infer.sizing import Size
     from pixmend.infer.stream import Certificate, Streamed, StreamPlan
 
 _SHARE = 0.7
@@ -25,8 +26,13 @@ _SMALL = 1 << 24
 _INTERRUPTED = 130
 
 
-def too_large(picture: Path, *, asked: tuple[str, ...], allowed: int | None = None) -> bool:
-    """Whether a picture with its result takes more memory than is allowed, else than a share of what is free."""
+def too_large(
+    picture: Path, *, asked: tuple[str, ...] = (), size: "Size | None" = None, allowed: int | None = None
+) -> bool:
+    """Whether a picture with its result takes more memory than is allowed, else than a share of what is free.
+
+    ``asked`` are the tasks and ``size`` what they are to lead to; with neither it is enlarged twice.
+    """
     from pixmend.errors import PixmendError
 
     if not picture.is_file() or picture.stat().st_size < _SMALL:
@@ -37,11 +43,13 @@ def too_large(picture: Path, *, asked: tuple[str, ...], allowed: int | None = No
     from pixmend.tasks import scale_of
 
     try:
-        height, width = open_bands(picture).size
+        given = open_bands(picture).size
     except PixmendError:  # which reading it as a whole will tell, or not
         return False
-    scale = math.prod(scale_of(name) for name in asked or ("sr_x2",))
-    return height * width > PIXEL_LIMIT or height * width * (1 + scale**2) * _PER_PIXEL > (allowed or free() * _SHARE)
+    pixels = given[0] * given[1]
+    scale = math.prod(scale_of(name) for name in asked) if asked or size else 2
+    more = max(scale**2, math.ceil(max(1, size.factor(given))) ** 2 if size else 1)  # at most, by whole scales
+    return pixels > PIXEL_LIMIT or pixels * (1 + more) * _PER_PIXEL > (allowed or free() * _SHARE)
 
 
 def restore(request: "Request") -> None:
@@ -51,28 +59,30 @@ def restore(request: "Request") -> None:
         PixmendError: before the work, where it cannot be done; or the disk is full.
         typer.Exit: with 130 where the work was interrupted.
     """
+    import pixmend
     from pixmend.image.bands import open_bands
     from pixmend.infer.stream import begun, certify, plan_stream
 
-    network, names = tasks.network(request.model, request.asked)
-    pipeline = request.pipeline(network, names)
-    words = tasks.words(names, scale=pipeline.scale)
-    target = request.output
-    if target is None:
-        target = writing.default_name(request.picture, words, open_bands(request.picture).picture, request.options)
+    network = pixmend.load(request.model)
+    banded = open_bands(request.picture)
+    way = tasks.find_way(network, request, banded.size)
+    pipeline = request.pipeline(network, way.names)
+    target = request.output or writing.default_name(request.picture, way.words, banded.picture, request.options)
     request.check_target(target, begun=begun(target))
-    plan = plan_stream(pipeline, request.picture, target=target, options=request.options, timed=request.dry_run)
+    plan = plan_stream(
+        pipeline, request.picture, target=target, options=request.options, size=way.size, timed=request.dry_run
+    )
     for note in plan.source.picture.notes:
         request.notes.print(console.printable(f"{request.picture}: {note}"))
-    if not request.asked:
-        request.notes.print(f"nothing asked for: {tasks.said(names, request.model)}")
+    if said := tasks.said(way, request):
+        request.notes.print(said)
     if request.dry_run and not request.as_json:
         typer.echo(f"{target}: nothing is done yet")
         typer.echo(str(plan))
     else:
         request.notes.print(str(plan))
     started = time.perf_counter()
-    made = request.provenance(pipeline, tasks=names, tile=planning.tile_of(plan.steps, request.tile))
+    made = request.provenance(pipeline, way, tile=planning.tile_of(plan.steps, request.tile))
     done = None if request.dry_run else _work(pipeline, plan, made=made, request=request)
     seams = certify(pipeline, plan) if request.verify_seams else None
     seconds = time.perf_counter() - started

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixmend.image import Picture, WriteOptions
+    from pixmend.infer.part import Box
 
 
 def write_options(
@@ -40,3 +41,21 @@ def default_name(picture: Path, words: list[str], before: "Picture", options: "W
         alpha, channels = before.alpha is not None, len(before.pixels)
         suffix = fitting_suffix(picture.suffix, alpha=alpha, channels=channels, depth=depth)
     return picture.with_name("_".join([picture.stem, *words]) + suffix)
+
+
+def crop(text: str | None) -> "Box | None":
+    """What ``--crop`` means; whether the picture is as large is for later.
+
+    Raises:
+        PixmendError: it is not four numbers, or a part without pixels.
+    """
+    from pixmend.errors import PixmendError
+    from pixmend.infer.part import Box
+
+    if text is None:
+        return None
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isdecimal() and len(number) < 10 for number in numbers) or len(numbers) != 4:
+        raise PixmendError(f"--crop: expected left, top, width and height such as 200,100,128,128, got {text[:40]!r}")
+    left, top, width, height = map(int, numbers)
+    return Box(left=left, top=top, width=width, height=height)

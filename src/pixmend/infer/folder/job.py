@@ -17,6 +17,8 @@ class Item:
 
     name: Path
     target: Path
+    refusal: str | None = None
+    """Why it cannot be done, where that is known before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +30,14 @@ class Job:
     items: tuple[Item, ...]
     found: Found
     options: WriteOptions
+    suffix: str | None
+    """Of every result; None where each has its picture's."""
     skip_existing: bool
     force: bool
+
+    def item(self, name: Path) -> Item:
+        """For a picture that is found later on."""
+        return Item(name=name, target=_target(name, self.suffix))
 
 
 def plan_job(
@@ -40,14 +48,16 @@ def plan_job(
     options: WriteOptions | None = None,
     skip_existing: bool = False,
     force: bool = False,
+    may_be_empty: bool = False,
 ) -> Job:
     """Find the pictures and name their results: the same tree, each in its own format or all in ``format`` (png, ...).
 
     Formats that can only be read become PNG. Nothing is written.
 
     Raises:
-        PixmendError: no folder, no pictures in it, an unknown format, two pictures of which the results have one name,
-            results that exist (unless ``skip_existing`` or ``force``), or that would replace a picture.
+        PixmendError: no folder, no pictures in it (unless it ``may_be_empty``), an unknown format, two pictures of
+            which the results have one name, results that exist (unless ``skip_existing`` or ``force``), or that would
+            replace a picture.
     """
     suffix = _suffix(format)
     if out.exists() and not out.is_dir():
@@ -55,7 +65,7 @@ def plan_job(
     if out.exists() and source.is_dir() and out.samefile(source):
         raise PixmendError(f"{out}: is the folder of the pictures itself, which are never replaced: name another one")
     found = find_pictures(source, without=out)
-    if not found.files and not found.unreadable:
+    if not found.files and not found.unreadable and not may_be_empty:
         raise PixmendError(f"{source}: no pictures in it or below: expected files ending in {', '.join(SUFFIXES)}")
     items = tuple(Item(name=name, target=_target(name, suffix)) for name in found.files)
     _check_names(items, out)
@@ -68,6 +78,7 @@ def plan_job(
         items=items,
         found=found,
         options=options or WriteOptions(),
+        suffix=suffix,
         skip_existing=skip_existing,
         force=force,
     )

@@ -3,6 +3,7 @@
 The journal lies in a hidden folder in the folder of the results, with the files that are being written.
 """
 
+import io
 import json
 import os
 import threading
@@ -27,12 +28,14 @@ class Journal:
     tells: killed in between, the job finds either the old file or the new one, and knows both.
     """
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BinaryIO, path: Path, *, only_read: bool = False) -> None:
         self.path = path
         self._file = file
         self._writing = threading.Lock()
         self._made: dict[str, dict[str, tuple[str, str]]] = {}
-        self._read()
+        end = self._read()
+        if not only_read:
+            self._begin(end)
 
     def made_of(self, target: Path, *, result: str) -> tuple[str, str] | None:
         """Digests of the picture and the job that made the file at ``target``, where that one has this digest."""
@@ -59,9 +62,10 @@ class Journal:
         known = self._made.setdefault(line["target"], {})
         known[line["result"]] = (line["picture"], line["job"])
 
-    def _read(self) -> None:
+    def _read(self) -> int:
+        """The end of the last whole line."""
         self._file.seek(0)
-        end = 0  # of the last whole line
+        end = 0
         for line in self._file:
             if not line.endswith(b"\n"):
                 break
@@ -71,6 +75,9 @@ class Journal:
                 if end:
                     self._note(json.loads(line))
             end += len(line)
+        return end
+
+    def _begin(self, end: int) -> None:
         os.ftruncate(self._file.fileno(), end)
         if not end:
             self._append(json.loads(_HEAD))
@@ -100,3 +107,17 @@ def open_journal(out: Path) -> Iterator[Journal]:
                 with suppress(OSError):
                     left.unlink()
         yield Journal(file, path)
+
+
+def look_up(out: Path) -> Journal:
+    """The journal of this folder to read from; an empty one if there is none. Nothing is made or removed.
+
+    Raises:
+        PixmendError: it is none, or cannot be read.
+    """
+    path = out / PLACE / _NAME
+    try:
+        with io.BytesIO(path.read_bytes() if path.exists() else b"") as file:
+            return Journal(file, path, only_read=True)
+    except OSError as error:
+        raise PixmendError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -6,45 +6,40 @@ Every worker sees one picture through. The network is where they meet: one threa
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pixmend.errors import PixmendError
-from pixmend.image import WriteOptions
-from pixmend.infer.device import is_out_of_memory
-from pixmend.infer.folder.computing import Computing, Stopped, default_batch, through
-from pixmend.infer.folder.flight import IN_FLIGHT, Flight, pixels_of
-from pixmend.infer.folder.job import Item, Job, plan_job
+from pixmend.image import read_picture
+from pixmend.infer.device import default_memory, is_out_of_memory
+from pixmend.infer.folder.computing import Computing, default_batch
+from pixmend.infer.folder.flight import Flight, Shares, Stopped, bytes_of, keep_few_arenas, share_memory, size_of
+from pixmend.infer.folder.job import Item, Job
 from pixmend.infer.folder.journal import open_journal
 from pixmend.infer.folder.listening import Listening
-from pixmend.infer.folder.passage import Passage, digest, identity, is_full
+from pixmend.infer.folder.passage import Facts, Passage, digest, is_full
 from pixmend.infer.folder.record import Record, Status, write_failures
+from pixmend.infer.folder.way import Choose, straight
 from pixmend.infer.pipeline import Pipeline
 
 Advance = Callable[[int], None]
 """Called from any thread with the input pixels that are done since the last call."""
 
-_HANDS = 3
+HANDS = 3
 """Workers besides those whose picture is being computed: they read, encode, and wait for the disk."""
 _POLL = 0.1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ticket:
-    """A picture that is under way."""
-
-    order: int
-    item: Item
-    pixels: int
-    held: int
-    started: float
-
-
 class FolderRun:
     """The work on a job: iterate over it once, a ``Record`` of each file as it is done.
+
+    ``pipelines`` are one of each device; what they may hold at most, the pictures in flight included, is what the
+    first one of the CPU may. ``choose`` finds another way for a picture of another size. ``facts`` are written into
+    each result, with the name and digest of its picture. ``items`` are instead of those of the job, maybe without
+    end; None among them is a moment in which there is nothing to do.
 
     Leaving the loop stops the work: what is being written is finished, what is being computed is dropped. A file that
     fails does not stop it, but a full disk does, since all others would fail as well: ``stopped`` then says so.
@@ -60,53 +55,64 @@ class FolderRun:
         job: Job,
         pipelines: Sequence[Pipeline],
         *,
+        choose: Choose = straight,
         batch: int | None = None,
-        in_flight: int = IN_FLIGHT,
-        provenance: Mapping[str, Any] | None = None,
+        facts: Facts | None = None,
+        items: Iterable[Item | None] | None = None,
         advance: Advance = lambda pixels: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.job = job
         self.stopped: str | None = None
-        self._provenance = provenance
-        self._pipelines, self._advance, self._stop = tuple(pipelines), advance, stop
+        self._pipelines, self._choose, self._facts = tuple(pipelines), choose, facts
+        self._advance, self._stop = advance, stop
         self._listening = Listening()
         self._computing = [
-            Computing(pipeline, batch=batch or default_batch(pipeline), listening=self._listening)
-            for pipeline in pipelines
+            Computing(batch=batch or default_batch(pipeline), memory=self._work_of(pipeline)) for pipeline in pipelines
         ]
         self._load = [0] * len(pipelines)  # pixels that wait for each device
-        self._flight = Flight(scale=pipelines[0].scale, limit=in_flight)
-        self._items = enumerate(job.items)
-        self._taking, self._sharing = threading.Lock(), threading.Lock()
+        self._flight = Flight(lambda: self._shares)
+        self._items = iter(enumerate(job.items if items is None else items))
+        self._taking, self._sharing, self._halted = threading.Lock(), threading.Lock(), threading.Event()
+        self._under_way: set[Path] = set()
+        self._changing = threading.Condition()
         self._arrived: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
 
+    @cached_property
+    def _shares(self) -> Shares:
+        return share_memory(self._pipelines)
+
+    def _work_of(self, pipeline: Pipeline) -> Callable[[], int]:
+        if pipeline.device.type == "cpu":
+            return lambda: self._shares.work
+        return lambda: pipeline.memory or default_memory(pipeline.device)
+
     def __iter__(self) -> Iterator[Record]:
-        records = [_unreadable(folder, reason) for folder, reason in self.job.found.unreadable]
+        keep_few_arenas()
+        last = {folder: _unreadable(folder, reason) for folder, reason in self.job.found.unreadable}
         with open_journal(self.job.out) as journal, self._listening:
-            passage = Passage(
-                job=self.job,
-                journal=journal,
-                identity=identity(self.job, self._pipelines[0]),
-                provenance=self._provenance,
-            )
-            hands = sum(2 * computing.batch if computing.batch > 1 else 1 for computing in self._computing) + _HANDS
+            passage = Passage(job=self.job, journal=journal, facts=self._facts)
             workers = [
                 threading.Thread(target=self._work, args=(passage,), name=f"pixmend {n}", daemon=True)
-                for n in range(hands)
+                for n in range(self.hands)
             ]
-            yield from records
+            yield from last.values()
             try:
                 for thread in (*self._computing, *workers):
                     thread.start()
                 for record in self._arriving(len(workers)):
-                    records.append(record)
+                    last[record.path] = record
                     yield record
             finally:
                 self._halt()
                 for thread in (*workers, *self._computing):
                     thread.join()
-                self._keep_failures(records)
+                self._keep_failures(list(last.values()))
+
+    @property
+    def hands(self) -> int:
+        """Pictures that may be in flight at once, if the memory suffices."""
+        return sum(2 * computing.batch if computing.batch > 1 else 1 for computing in self._computing) + HANDS
 
     def _keep_failures(self, records: list[Record]) -> None:
         try:
@@ -130,6 +136,7 @@ class FolderRun:
                 yield record
 
     def _halt(self) -> None:
+        self._halted.set()
         self._flight.close()
         for computing in self._computing:
             computing.stop()
@@ -137,41 +144,49 @@ class FolderRun:
     def _work(self, passage: Passage) -> None:
         """One worker: a picture after another."""
         try:
-            while ticket := self._take():
-                try:
-                    with self._listening.picture() as heard:
-                        record = self._seethrough(ticket, passage, heard)
-                    if record is not None:
-                        self._arrived.put(record)
-                finally:
-                    self._flight.land(ticket.held)
+            while (taken := self._take()) is not None:
+                with self._alone(taken[1].name), self._listening.picture() as heard:
+                    record = self._seethrough(*taken, passage=passage, heard=heard)
+                if record is not None:
+                    self._arrived.put(record)
         finally:
             self._arrived.put(None)
 
-    def _take(self) -> _Ticket | None:
-        """The next picture, once there is room for it; one worker at a time, so that none is overtaken."""
+    def _take(self) -> tuple[int, Item] | None:
+        """The next picture and its number; one worker at a time."""
         with self._taking:
-            order, item = next(self._items, (0, None))
-            if item is None:
-                return None
-            pixels = pixels_of(self.job.source / item.name)
-            held = self._flight.board(pixels)
-            if held is None:
-                return None
-            return _Ticket(order=order, item=item, pixels=pixels, held=held, started=time.perf_counter())
+            try:
+                for order, item in self._items:
+                    if self._halted.is_set():
+                        return None
+                    if item is not None:
+                        return order, item
+            except PixmendError as error:  # there will be no more of them
+                self.stopped = str(error)
+            return None
 
-    def _seethrough(self, ticket: _Ticket, passage: Passage, heard: list[str]) -> Record | None:
+    @contextmanager
+    def _alone(self, name: Path) -> Iterator[None]:
+        """Wait for the worker that has an earlier state of this picture: the later one's result is to stay."""
+        with self._changing:
+            self._changing.wait_for(lambda: name not in self._under_way)
+            self._under_way.add(name)
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._under_way.remove(name)
+                self._changing.notify_all()
+
+    def _seethrough(self, order: int, item: Item, *, passage: Passage, heard: list[str]) -> Record | None:
         """What became of it; None if the job was stopped meanwhile."""
-        item, told = ticket.item, _Told(pixels=ticket.pixels, advance=self._advance)
+        started, size = time.perf_counter(), size_of(self.job.source / item.name)
+        told = _Told(pixels=size[0] * size[1] if size else 0, advance=self._advance)
         status: Status = "done"
         reason = None
-        warnings: tuple[str, ...] = ()
         try:
-            picture = digest(self.job.source / item.name)
-            if passage.skips(item, picture):
+            if not self._restored(order, item, size=size, passage=passage, told=told):
                 status = "skipped"
-            else:
-                warnings = self._restore(ticket, passage, picture, told)
         except Stopped:
             return None
         except Exception as error:  # whatever it is, the others go on
@@ -184,25 +199,46 @@ class FolderRun:
             path=item.name,
             target=item.target,
             status=status,
-            seconds=time.perf_counter() - ticket.started,
-            pixels=ticket.pixels,
+            seconds=time.perf_counter() - started,
+            pixels=told.pixels,
             reason=reason,
-            warnings=(*heard, *warnings),
+            warnings=tuple(dict.fromkeys(heard)),  # each once: a picture of several channels is restored one by one
         )
 
-    def _restore(self, ticket: _Ticket, passage: Passage, picture: str, told: "_Told") -> tuple[str, ...]:
-        """On the device for which the fewest pixels wait."""
+    def _restored(
+        self, order: int, item: Item, *, size: tuple[int, int] | None, passage: Passage, told: "_Told"
+    ) -> bool:
+        """Whether it had to be restored, on the device for which the fewest pixels wait."""
+        if item.refusal is not None:
+            raise PixmendError(item.refusal)
+        source = self.job.source / item.name
+        picture = digest(source)
+        way = self._choose(self._pipelines[0], size or (1, 1))
+        if passage.skips(item, picture, way=way):
+            return False
+        with (
+            self._flight.seat(size and bytes_of(size, way=way, target=item.target)),
+            self._device(told.pixels) as number,
+        ):
+            before = read_picture(source)
+            if digest(source) != picture:
+                raise PixmendError(f"{source}: has changed while it was read: run again")
+            way = self._choose(self._pipelines[number], (before.pixels.shape[1], before.pixels.shape[2]))
+            through = self._computing[number].through(way.pipeline, order=order)
+            passage.restore(item, before, picture=picture, way=way, through=through, progress=told.tiles)
+        return True
+
+    @contextmanager
+    def _device(self, pixels: int) -> Iterator[int]:
+        """The number of the one for which the fewest pixels wait, and so many more from now on."""
         with self._sharing:
-            device = self._load.index(min(self._load))
-            self._load[device] += ticket.pixels
-            computing = self._computing[device]
-            computing.pipeline.plan((1, 1))  # measures the network once, not once for each picture
+            number = self._load.index(min(self._load))
+            self._load[number] += pixels
         try:
-            pipeline = through(computing.pipeline, partial(computing.run, ticket.order))
-            return passage.restore(ticket.item, picture, pipeline=pipeline, share=told.share)
+            yield number
         finally:
             with self._sharing:
-                self._load[device] -= ticket.pixels
+                self._load[number] -= pixels
 
     def _reason(self, error: Exception, item: Item) -> str:
         """One line, without the names that stand beside it."""
@@ -222,35 +258,14 @@ class _Told:
     advance: Advance
     done: int = 0
 
+    def tiles(self, done: int, total: int) -> None:
+        self.share(done / total)
+
     def share(self, share: float) -> None:
         now = round(self.pixels * share)
         if now > self.done:
             self.advance(now - self.done)
             self.done = now
-
-
-def restore_folder(
-    pipeline: Pipeline | Sequence[Pipeline],
-    source: Path | str,
-    out: Path | str,
-    *,
-    format: str | None = None,
-    options: WriteOptions | None = None,
-    skip_existing: bool = False,
-    force: bool = False,
-    batch: int | None = None,
-) -> FolderRun:
-    """Restore every picture in ``source`` and below into the same tree under ``out``; iterate over what is returned.
-
-    Several pipelines, one of each device, share the work. ``batch`` is how many tiles of one shape, of whichever
-    pictures, are computed at once; with 1, the default on the CPU, each result is to the bit what it is alone.
-
-    Raises:
-        PixmendError: as ``plan_job``, before any work; as ``FolderRun`` on iterating. A picture that fails is a record.
-    """
-    job = plan_job(Path(source), Path(out), format=format, options=options, skip_existing=skip_existing, force=force)
-    pipelines = (pipeline,) if isinstance(pipeline, Pipeline) else tuple(pipeline)
-    return FolderRun(job, pipelines, batch=batch)
 
 
 def _unreadable(folder: Path, reason: str) -> Record:

@@ -4,6 +4,7 @@ C channels, h and w height and width in pixels, s the scale.
 """
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pixmend.degrade.resize import imresize
 from pixmend.image import bled
 from pixmend.image.write import _DTYPES
 from pixmend.infer.guard import LEAST_CHANGE, LEAST_STRUCTURE, Report
 from pixmend.infer.pipeline import Pipeline, Progress
+from pixmend.infer.resample import Resample
 from pixmend.infer.stream.flow import Source, Store, first_row, flow
 from pixmend.infer.stream.plan import GROUP, StreamPlan
 from pixmend.infer.stream.rolling import Rolling
-
-_REACH = 4  # pixels around a place that its bicubic enlargement depends on
 
 
 class Chain:
@@ -42,15 +41,43 @@ class Chain:
         return {"odd": self._odd - before, "change": self._change}
 
     def bands(self, row: int) -> Generator[tuple[bool, NDArray[Any]], None, None]:
-        """Of the result, stored, from the row of tiles that begins with this row."""
-        self._skip(row)
+        """Of the result, stored, from this row on, which is where a band began; and whether the journal is to know."""
         last = len(self._plan.steps.steps) - 1
         samples, size = self._plan.samples, self._plan.depth // 8
         wide = self._plan.steps.output_size[1] * samples * size
         most = max(1, GROUP // wide // self._plan.rows) * self._plan.rows
         banded = self._plan.source
         alpha = None if banded.picture.alpha is None else _Transparency(banded.rows(), plan=self._plan)
-        return self._step(last, row, store=_Store(self._plan, alpha), samples=samples, itemsize=size, most=most)
+        store = _Store(self._plan, alpha)
+        if self._plan.steps.resampled is not None:
+            return self._resampled(row, store=store, most=most)
+        self._skip(row)
+        return self._step(last, row, store=store, samples=samples, itemsize=size, most=most)
+
+    def _resampled(self, row: int, *, store: "_Store", most: int) -> Generator[tuple[bool, NDArray[Any]], None, None]:
+        """Of the result in a size of its own, in bands that begin where they always would."""
+        step, (height, width) = self._plan.steps.steps[-1], self._plan.steps.output_size
+        resample = Resample(step.output_size, (height, width))
+        rows_of_tiles = -(-height // len(step.tiles.rows))
+        most = max(1, min(most, rows_of_tiles) // self._plan.rows) * self._plan.rows
+
+        def begins(row: int) -> int:
+            """The row of tiles that the last row of the band from this row on comes from."""
+            if row >= height:
+                return len(step.tiles.rows)
+            needed = resample.needs(range(row, min(row + most, height)), axis=0)
+            return first_row(step, needed.stop - 1)[0]
+
+        first = resample.needs(range(row, row + 1), axis=0).start
+        self._skip(first)
+        index = len(self._plan.steps.steps) - 1
+        top = step.tiles.rows[first_row(step, first)[0]].start * step.scale
+        with closing(self._step(index, first, store=_as_is, samples=self._plan.channels, itemsize=4, most=64)) as made:
+            rolling = Rolling((_clamped(band) for _, band in made), top=top)
+            for top in range(row, height, most):
+                rows = range(top, min(top + most, height))
+                parts = [_across(rolling, resample, part, store) for part in resample.blocks(rows)]
+                yield begins(rows.stop) > begins(top), np.concatenate(parts)
 
     def _skip(self, row: int) -> None:
         """Count what need not be computed."""
@@ -110,6 +137,21 @@ class Chain:
         return rolling.crop, rolling
 
 
+def _clamped(band: NDArray[Any]) -> NDArray[Any]:
+    return np.clip(band, 0, 1, out=band)
+
+
+def _across(rolling: Rolling, resample: Resample, rows: range, store: "_Store") -> NDArray[Any]:
+    """Rows of the result, stored, one part of them after the other."""
+    down = resample.needs(rows, axis=0)
+    rolling.hold(down.start, down.stop)
+    parts = []
+    for columns in resample.columns:
+        crop = rolling.crop(down, resample.needs(columns, axis=1))
+        parts.append(store(resample.part(crop, rows, columns), rows, columns))
+    return np.concatenate(parts, axis=1)
+
+
 def _as_is(block: Tensor, rows: range, columns: range) -> NDArray[Any]:
     return block.numpy().transpose(1, 2, 0)
 
@@ -134,21 +176,14 @@ class _Store:
 
 
 class _Transparency:
-    """The last channel of the picture, enlarged bicubically part by part."""
+    """The last channel of the picture, resampled part by part."""
 
     def __init__(self, bands: Iterator[NDArray[Any]], *, plan: StreamPlan) -> None:
         self._rolling = Rolling(np.ascontiguousarray(band[..., -1:]) for band in bands)
-        self._size = plan.source.size
-        self._scale = plan.steps.output_size[0] // plan.source.size[0]
+        self._resample = Resample(plan.source.size, plan.steps.output_size)
 
     def part(self, rows: range, columns: range) -> Tensor:
         """(1, h, w) of these rows and columns of the result; rows never go back."""
-        scale, sides = self._scale, []
-        for wanted, length in zip((rows, columns), self._size, strict=True):
-            sides.append(range(max(wanted.start // scale - _REACH, 0), min(-(-wanted.stop // scale) + _REACH, length)))
-        self._rolling.hold(sides[0].start, sides[0].stop)
-        part = self._rolling.crop(*sides)
-        if scale > 1:
-            part = imresize(part, scale=scale)
-        top, left = rows.start - sides[0].start * scale, columns.start - sides[1].start * scale
-        return part[:, top : top + len(rows), left : left + len(columns)].clamp(0, 1)
+        down, across = (self._resample.needs(part, axis=axis) for axis, part in enumerate((rows, columns)))
+        self._rolling.hold(down.start, down.stop)
+        return self._resample.part(self._rolling.crop(down, across), rows, columns).clamp_(0, 1)

@@ -22,8 +22,10 @@ from pixmend.image.bands import ROWS, Banded, open_bands
 from pixmend.image.bands_write import GROWING
 from pixmend.image.picture import Depth, FilePath
 from pixmend.image.strips import strip_rows
+from pixmend.infer.fingerprint import fingerprint
 from pixmend.infer.forecast import Plan, time_words
 from pixmend.infer.pipeline import Pipeline
+from pixmend.infer.resample import Resample
 from pixmend.infer.stream.journal import place_of
 
 MEMORY = 1_500_000_000
@@ -84,7 +86,7 @@ class StreamPlan:
         return len(self.steps.steps[-1].tiles.rows)
 
     def __str__(self) -> str:
-        steps = "; then ".join(map(str, self.steps.steps))
+        steps = self.steps.steps_words
         disk = f"{self.needed_bytes / 1e9:.2f} to {self.raw_bytes / 1e9:.2f}"
         lines = (
             f"{steps}; {self.steps.device}, {self.steps.precision}",
@@ -102,12 +104,15 @@ def plan_stream(
     *,
     target: FilePath,
     options: WriteOptions | None = None,
+    size: tuple[int, int] | None = None,
     memory: int | None = None,
     timed: bool = False,
 ) -> StreamPlan:
     """Read the header, choose tiles that leave the process within ``memory``, and look at the disk.
 
     Without it the process may take what the pipeline says, or else ``MEMORY``.
+
+    With a ``size`` (height, width) the result is resampled to it, as by ``restore_picture``.
 
     With ``timed`` one tile of each step is computed to foretell the time.
 
@@ -124,8 +129,8 @@ def plan_stream(
     if pipeline._measures and len(pipeline._measured) < len(pipeline.networks):
         raise PixmendError("overlap 'measured' looks at the whole picture, which is streamed: give a number of pixels")
     depth = options.depth or banded.picture.depth
-    held = _held(pipeline, banded, depth=depth)
-    steps = _bounded(pipeline, (memory or pipeline.memory or MEMORY) - _PROGRAM - held).plan(banded.size)
+    held = _held(pipeline, banded, size=size, depth=depth)
+    steps = _bounded(pipeline, (memory or pipeline.memory or MEMORY) - _PROGRAM - held).plan(banded.size, size=size)
     channels = _channels(pipeline, banded.channels)
     found = check_output(
         target,
@@ -160,14 +165,17 @@ def _bounded(pipeline: Pipeline, working: int) -> Pipeline:
     if pipeline.device.type != "cpu":
         return pipeline
     bounded = copy.copy(pipeline)
-    bounded.memory, bounded.max_memory = None, max(1, working)
+    bounded.memory, bounded.tile_memory = None, max(1, working)
     return bounded
 
 
-def _held(pipeline: Pipeline, banded: Banded, *, depth: int) -> int:
+def _held(pipeline: Pipeline, banded: Banded, *, size: tuple[int, int] | None, depth: int) -> int:
     """Bytes of the rows that are in memory: of the file, of results between networks, of what is packed."""
-    width = banded.size[1]
+    height, width = banded.size
+    made = height * pipeline.scale, width * pipeline.scale
     tall = 192 if pipeline.tile is None else pipeline.tile
+    if banded.picture.alpha is not None:
+        tall = max(tall, Resample(banded.size, size or made).most)
     stored = width * (banded.channels + (banded.picture.alpha is not None)) * banded.picture.depth // 8
     readers = 1 + (banded.picture.alpha is not None)
     held = readers * stored * (tall + 2 * ROWS + _DECODER[banded.picture.format or "TIFF"])
@@ -175,8 +183,10 @@ def _held(pipeline: Pipeline, banded: Banded, *, depth: int) -> int:
     for network in pipeline.networks[:-1]:
         scale *= network.scale
         held += width * scale * 4 * 3 * (tall + 2 * ROWS)
+    if size not in (None, made):
+        held += made[1] * 4 * 3 * (Resample(made, size).most + 2 * ROWS)
     weights = sum(p.numel() * p.element_size() for network in pipeline.networks for p in network.parameters())
-    row = width * pipeline.scale * 4 * depth // 8
+    row = (size or made)[1] * 4 * depth // 8
     return held + weights + 8 * max(GROUP, row)
 
 
@@ -188,7 +198,9 @@ def _channels(pipeline: Pipeline, given: int) -> int:
 
 
 def _dividing(steps: Plan, *, most: int) -> int:
-    """The largest number of rows up to ``most`` that divides where each row of tiles begins."""
+    """The largest number of rows up to ``most`` that divides where each row of tiles begins, if that is the result."""
+    if steps.resampled is not None:
+        return min(most, steps.output_size[0])
     last = steps.steps[-1]
     common = math.gcd(*(span.start * last.scale for span in last.tiles.rows)) or last.output_size[0]
     return max(rows for rows in range(1, min(most, common) + 1) if common % rows == 0)
@@ -219,12 +231,15 @@ def _check_room(plan: StreamPlan) -> None:
 
 
 def facts_of(
-    plan: StreamPlan, *, source: str, networks: list[str], provenance: Mapping[str, Any] | None
+    plan: StreamPlan, pipeline: Pipeline, *, source: str, provenance: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """All that decides about the bytes of the result; ``source`` and ``networks`` are digests."""
+    """All that decides about the bytes of the result; ``source`` is a digest."""
     return {
         "picture": source,
-        "model": networks,
+        "model": [fingerprint(network) for network in pipeline.networks],
+        "ensemble": pipeline.ensemble,
+        "strength": pipeline.strength,
+        "size": plan.steps.output_size,
         "precision": plan.steps.precision,
         "device": plan.steps.device.partition(":")[0],
         "tiles": [[step.tile, step.overlap, step.batch] for step in plan.steps.steps],

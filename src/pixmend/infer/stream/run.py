@@ -20,7 +20,6 @@ from pixmend.image import Picture, WriteOptions
 from pixmend.image.bands_write import Growing, growing
 from pixmend.image.picture import FilePath
 from pixmend.image.write import _ready
-from pixmend.infer.fingerprint import fingerprint
 from pixmend.infer.folder.passage import digest, is_full
 from pixmend.infer.guard import LEAST_CHANGE, Report
 from pixmend.infer.pipeline import Pipeline, Progress
@@ -50,22 +49,25 @@ def stream_picture(
     target: FilePath,
     options: WriteOptions | None = None,
     provenance: Mapping[str, Any] | None = None,
+    size: tuple[int, int] | None = None,
     memory: int | None = None,
     progress: Progress | None = None,
 ) -> Streamed:
     """Restore a PNG, JPEG or TIFF of any size into another; the process takes ``memory`` bytes at most, or 1.5 GB.
 
+    With a ``size`` (height, width) the result is resampled to it.
+
     The result has the values that ``restore_picture`` and ``write_picture`` give with the same tiles, and appears under
     its name when it is whole. Until then its rows lie in the folder ``target.parts`` with a journal: after a
     crash, a kill or a power cut the same call goes on where the last row of tiles was done, and the file is, byte for
-    byte, what it would have been. Where the picture, the model, the tiles, the options or the version have changed, a
-    warning says so and it starts anew.
+    byte, what it would have been. Where the picture, the model, the tiles, the size, the options or the version have
+    changed, a warning says so and it starts anew.
 
     Raises:
         PixmendError: as ``plan_stream`` and ``Pipeline``; the picture is damaged further down; the disk is full, after
             which the same call goes on.
     """
-    plan = plan_stream(pipeline, source, target=target, options=options, memory=memory)
+    plan = plan_stream(pipeline, source, target=target, options=options, size=size, memory=memory)
     return carry_out(pipeline, plan, provenance=provenance, progress=progress)
 
 
@@ -81,8 +83,7 @@ def carry_out(
     Raises:
         PixmendError: as ``stream_picture``.
     """
-    networks = [fingerprint(network) for network in pipeline.networks]
-    facts = facts_of(plan, source=digest(plan.source.path), networks=networks, provenance=provenance)
+    facts = facts_of(plan, pipeline, source=digest(plan.source.path), provenance=provenance)
     facts = json.loads(json.dumps(facts))
     with open_journal(plan.target) as journal, _saying_full(plan, journal):
         _resume(journal, facts)

@@ -34,7 +34,7 @@ class Seam:
     left: int
     height: int
     width: int
-    """In pixels of the result."""
+    """In pixels of the result, before it is resampled to a size of its own."""
     largest: float
     """Difference, in levels."""
     rms: float
