@@ -4,12 +4,15 @@ BIN := .venv/bin
 
 .PHONY: demo test lint clean
 
+# Else each of the many processes that tests start compiles the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 demo: .venv/demo.done
 	mkdir -p out
 	$(BIN)/pixmend restore examples/sign.png out/sign_x2.png --scale 2 --compare --force
 
 test: .venv/dev.done
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/dev.done
 	$(BIN)/ruff check .

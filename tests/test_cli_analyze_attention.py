@@ -86,7 +86,7 @@ def test_a_layer_is_shown_in_a_table(photo, capsys):
     assert sum("attns." in line for line in lines) == 4  # two halves, two heads
 
 
-@pytest.mark.parametrize("busy", [(70, 150), (0, 0), (110, 210)])
+@pytest.mark.parametrize("busy", [(0, 0), (110, 210)])
 def test_of_a_large_picture_the_textured_part_is_asked_on_the_grid_of_windows(photo, capsys, busy):
     save("large.png", 250, 150, busy=busy)
     said = asked(capsys, "large.png")

@@ -1,4 +1,6 @@
+import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 import torch
@@ -31,24 +33,29 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def out(folder, weights, tmp_path_factory):
+def done(folder, weights, tmp_path_factory):
+    """Where a fine-tuning was carried out, and what was printed of it, results and the rest."""
     path = tmp_path_factory.mktemp("runs") / "run"
     arguments = ["--from", weights, "--data", folder, "--out", str(path), "--budget", "4GB", *QUICK]
-    assert run(["train", "finetune", *arguments]) == 0
-    return path
+    with redirect_stdout(io.StringIO()) as results, redirect_stderr(io.StringIO()) as words:
+        assert run(["train", "finetune", *arguments]) == 0
+    return path, results.getvalue(), words.getvalue()
 
 
-def test_what_is_done_and_why_is_told_before_and_the_verdict_after(folder, weights, tmp_path, capsys):
-    arguments = ["--from", weights, "--data", folder, "--out", str(tmp_path / "run"), "--budget", "4GB", *QUICK]
-    assert run(["train", "finetune", *arguments]) == 0
-    printed = capsys.readouterr()
-    told = printed.err.splitlines()
+@pytest.fixture(scope="module")
+def out(done):
+    return done[0]
+
+
+def test_what_is_done_and_why_is_told_before_and_the_verdict_after(done):
+    _, results, words = done
+    told = words.splitlines()
     assert told[0].startswith("SwinIR, sr_x2, 0.2 M parameters: all of it is trained on 8 crops of 16: ")
     assert told[1].startswith("2 of 4 pictures are held out")
     assert told[2].startswith("changed after that: ")
     assert told[3].startswith("before: ")
-    assert "fine-tuned" in printed.out and "mean" in printed.out
-    assert "not told apart: " in printed.out and "before_after.png" in printed.out
+    assert "fine-tuned" in results and "mean" in results
+    assert "not told apart: " in results and "before_after.png" in results
 
 
 def test_json_is_all_that_is_printed_where_it_is_asked_for(out, capsys):

@@ -58,6 +58,7 @@ def test_a_budget_is_read_before_anything_is_done(folder, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_budget_that_cannot_do_says_what_could(folder, tmp_path):
     error = mistake("contrastive", "--data", folder, "--out", str(tmp_path / "x"), "--budget", "2s", "--seeds", "2")
     assert "give " in error and "m or more" in error

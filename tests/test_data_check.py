@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,12 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 def scene(seed: int, height: int = 192, width: int = 256) -> Tensor:
     """What counts of a photograph: its spectrum, smooth places beside textured ones, three unlike channels."""
+    return view(seed)[:, :height, :width].clone()
+
+
+@lru_cache(maxsize=16)
+def view(seed: int) -> Tensor:
+    """The scene as far as it goes."""
     generator = np.random.default_rng(seed)
     frequency = np.maximum(np.hypot(np.fft.fftfreq(512)[:, None], np.fft.fftfreq(512)[None]), 1 / 512)
 
@@ -38,7 +45,7 @@ def scene(seed: int, height: int = 192, width: int = 256) -> Tensor:
     where = np.clip(cloud(2.5) * 4, 0, 1)
     shape, texture = cloud(1.7), cloud(0.9) * where
     planes = [0.5 + 0.11 * shape + 0.06 * cloud(2) + 0.09 * texture for _ in range(3)]
-    return torch.from_numpy(np.stack(planes)[:, :height, :width].copy()).float().clamp(0.02, 0.98)
+    return torch.from_numpy(np.stack(planes)).float().clamp(0.02, 0.98)
 
 
 def high_resolution(count: int, folder: Path, **size: int) -> list[Tensor]:

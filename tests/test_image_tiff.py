@@ -129,13 +129,15 @@ def test_a_process_forked_from_one_that_used_libvips_leaves_it_alone(monkeypatch
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_the_place_on_the_map_is_told_to_be_left_behind(depth: Literal[8, 16], tmp_path: Path):
+def test_a_malformed_place_on_the_map_is_told_to_be_left_behind(depth: Literal[8, 16], tmp_path: Path):
     write_picture(tmp_path / "a.tif", Picture(pixels=torch.zeros(1, 4, 4), depth=depth))
     content = (tmp_path / "a.tif").read_bytes()
     sample_format, key = (number.to_bytes(2, "little") for number in (339, 34735))
     assert content.count(sample_format) == 1, "the last tag, and by default what it says here"
     (tmp_path / "a.tif").write_bytes(content.replace(sample_format, key))
-    assert read_picture(tmp_path / "a.tif").notes == ("its place on the map (GeoTIFF) is not carried over",)
+    assert read_picture(tmp_path / "a.tif").notes == (
+        "its place on the map (GeoTIFF), turned or malformed, is not carried over",
+    )
 
 
 def test_channels_come_out_of_a_file_of_several_as_they_went_in(tmp_path: Path):

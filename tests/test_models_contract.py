@@ -8,7 +8,7 @@ from torch import nn
 
 import pinned
 import pixmend as pm
-from pixmend.models import VARIANTS, MultiTask, Restorer, build
+from pixmend.models import VARIANTS, MultiTask, Restorer, build, family_of
 from small import few
 
 PINNED = json.loads(pinned.FILE.read_text())
@@ -18,6 +18,8 @@ NARROW = {
     "ipt_4": {"features": 16, "num_heads": 2},
 }
 """Those whose blocks are wide."""
+FAMILIES = tuple({family_of(config): name for name, config in reversed(VARIANTS.items())}.values())
+"""One variant of each; the full sizes of a family differ in how often a block is repeated."""
 
 
 def singles(network: nn.Module) -> list[Restorer]:
@@ -52,7 +54,7 @@ def test_any_size_comes_out_exactly_as_large_as_promised(name):
         assert y.shape == (1, network.out_channels, network.scale * height, network.scale * width)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_the_full_size_goes_through_shapes_without_values(name):
     with torch.device("meta"):
         network = singles(build(VARIANTS[name]).eval())[-1]
@@ -71,11 +73,11 @@ def test_state_dict_names_are_pinned(name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_batch_is_its_pictures_one_by_one_and_forward_repeats_itself(name):
     network = made(name)
-    x = picture(network, 20, 29, batch=2)
+    x = picture(network, 12, 17, batch=2)
     with torch.inference_mode():
-        both, again, second = network(x), network(x), network(x[1:])
+        both, second, again = network(x), network(x[1:]), network(x[1:])
     assert both.isfinite().all()
-    assert torch.equal(both, again)
+    assert torch.equal(second, again)
     torch.testing.assert_close(both[1:], second, atol=1e-4, rtol=1e-4)
 
 
@@ -94,7 +96,7 @@ def test_forward_changes_no_attribute_and_no_weight(name):
 def test_every_parameter_gets_a_gradient(name):
     network = stirred(name).train()
     for single in singles(network):
-        single(picture(single, 48, 48, batch=2)).square().mean().backward()
+        single(picture(single, 16, 16, batch=2)).square().mean().backward()
     unused = getattr(network, "UNUSED", ())
     used = {key: p for key, p in network.named_parameters() if key.partition(".")[0] not in unused}
     assert [key for key, p in used.items() if p.grad is None or not p.grad.any()] == []
@@ -103,7 +105,7 @@ def test_every_parameter_gets_a_gradient(name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_bfloat16_stays_close_to_float32(name):
     network = made(name)
-    x = picture(network, 24, 24)
+    x = picture(network, 16, 16)
     with torch.inference_mode():
         exact = network(x)
         rough = network.bfloat16()(x.bfloat16())

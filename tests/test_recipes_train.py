@@ -18,17 +18,13 @@ from pixmend.weights import read
 TYPICAL = (
     "default",  # candidates, a rate that falls from a plateau, every kind of task in one step
     "ipt.pretrain",  # a task for each step, the paper's contrastive loss
-    "ipt.pretrain_supervised",
     "ipt.dn_g10",  # one task, begun with a network of others
     "edt.unrelated",
     "edt_sf.dn_g15",
-    "edt.fine_dr_H",
     "hat.pretrain_x3",
-    "hat.sr_x4",
     "restormer.deraining",  # pairs, growing patches
     "restormer.defocus_dual",
     "restormer.grey_dn_blind",  # one channel, mixup
-    "swinir.classical_x8",
     "swinir.jpeg_q40",
     "han.sr_x3",  # begun with another family
     "rdn.sr_x2",

@@ -156,10 +156,11 @@ def test_a_budget_too_small_says_which_would_do(folder, tmp_path):
     assert not (tmp_path / "out" / PLAN).exists()
 
 
-def test_twice_the_budget_pays_for_about_twice_the_steps(folder, tmp_path):
-    plans = [plan_study(TOY, data=[folder], out=tmp_path / str(b), budget=b, seeds=2).plan for b in (600.0, 2400.0)]
-    assert 2 < plans[1].steps / plans[0].steps < 8  # four times, but for a machine that is not always as fast
-    assert plans[0].seconds == pytest.approx(600, rel=0.3)
+def test_the_steps_are_as_many_as_the_budget_pays_for(folder, tmp_path):
+    plan = plan_study(TOY, data=[folder], out=tmp_path / "out", budget=6000.0, seeds=2).plan
+    steps = sum(count * each for arm in plan.arms for count, each in zip(arm.steps, arm.seconds_per_step, strict=True))
+    assert 0.5 * 6000 < 2 * steps < 6000
+    assert plan.seconds == pytest.approx(6000, rel=0.05)  # the rest reads pictures, scores, and was spent on trying
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), (" 2H ", 7200)])

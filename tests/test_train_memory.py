@@ -130,6 +130,7 @@ def test_a_run_that_cannot_fit_is_refused_with_settings_that_make_it_fit(run):
 
 
 def test_a_stage_that_cannot_fit_is_named(run):
+    run = replace(run, model=EDSRConfig(features=16, blocks=1, res_scale=1.0))
     huge = replace(run, data=replace(run.data, stages=(Stage(start=60, patch=512, batch=2048),)))
     with pytest.raises(pm.PixmendError, match=r"^from step 60 on: 2048 samples of 512"):
         check_fits(huge)

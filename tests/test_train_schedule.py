@@ -27,9 +27,9 @@ def test_milestones_of_a_paper_lie_where_it_has_them():
     assert changes == [250_000, 400_000, 450_000, 475_000]
 
 
-@pytest.mark.parametrize("steps", [1000, 1_500_000])
+@pytest.mark.parametrize("steps", [1000, 15_000])
 def test_milestones_move_with_the_length_of_the_run(steps):
-    schedule = Milestones(at=(250_000, 450_000), of=500_000)
+    schedule = Milestones(at=(2_500, 4_500), of=5_000)
     changes = [step for step in range(1, steps) if schedule(step, steps) != schedule(step - 1, steps)]
     assert changes == [steps // 2, steps * 9 // 10]
 

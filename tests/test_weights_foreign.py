@@ -96,7 +96,7 @@ def test_what_is_like_nothing_has_no_nearest(known):
     assert nearest(["a", "x", "y", "z", "w"], known) is None
 
 
-@pytest.mark.parametrize("file", OURS)
+@pytest.mark.parametrize("file", {file.partition("/")[0]: file for file in OURS}.values())
 def test_a_file_with_a_renamed_tensor_is_nearest_to_its_own_family(file):
     known = {other: list(seeded.shapes(other)) for other in OURS}
     names = list(seeded.shapes(file))

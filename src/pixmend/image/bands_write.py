@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pixmend.errors import PixmendError
 from pixmend.image import strips
-from pixmend.image.encode import _MODES, _by_pillow, _chunks
+from pixmend.image.encode import _MODES, _by_pillow, _chunks, warn_of_lost
 from pixmend.image.libvips import INSTALL, imported
 from pixmend.image.options import FORMATS, WriteOptions
 from pixmend.image.picture import Picture
@@ -60,6 +60,7 @@ def growing(picture: Picture, name: str, *, file_format: str, options: WriteOpti
     Raises:
         PixmendError: the format cannot be written so, or JPEG without libvips.
     """
+    warn_of_lost(picture, name, file_format)
     if file_format == "TIFF":
         return _Tiff(picture, rows=rows, deflate=options.compression != "none")
     if file_format == "PNG":
@@ -171,7 +172,7 @@ class _Jpeg:
 
     def __init__(self, picture: Picture, name: str, *, options: WriteOptions, rows: int) -> None:
         self._picture, self._name, self._options = picture, name, options
-        bare = replace(picture, icc=None, exif=None, xmp=None, dpi=None)
+        bare = replace(picture, icc=None, exif=None, xmp=None, dpi=None, place=None)
         self._plain = _Tiff(bare, rows=rows, deflate=False)
         self.start, self.resume, self.pack = self._plain.start, self._plain.resume, self._plain.pack
 

@@ -19,6 +19,7 @@ from pixmend.image.libvips import INSTALL, imported
 from pixmend.image.metadata import exif_with_dpi
 from pixmend.image.options import FORMATS, WriteOptions
 from pixmend.image.picture import Picture
+from pixmend.image.png import is_srgb
 
 Bands = Callable[[int], Iterator[NDArray[Any]]]
 """The stored rows (h, W, C) of a picture from the top, so many at a time."""
@@ -40,6 +41,7 @@ def encoded(
     """
     if not FORMATS[file_format].metadata:
         picture = _bare(picture, name, file_format)
+    warn_of_lost(picture, name, file_format)
     channels, height, width = picture.pixels.shape
     samples = channels + (picture.alpha is not None)
     if file_format == "TIFF":
@@ -53,7 +55,18 @@ def encoded(
     image = _to_pillow(bands, size=(width, height), samples=samples)
     if file_format == "AVIF" and options.lossless:
         return _lossless_avif(image, picture, name)
-    return _by_pillow(image, picture, name, file_format=file_format, options=options)
+    content = _by_pillow(image, picture, name, file_format=file_format, options=options)
+    return png.with_chunks(content, picture.colour) if file_format == "PNG" and picture.colour else content
+
+
+def warn_of_lost(picture: Picture, name: str, file_format: str) -> None:
+    """Say what only one format holds, and this is another."""
+    shown_otherwise = not is_srgb(picture.colour) and not (picture.icc and b"cICP" not in dict(picture.colour))
+    if file_format != "PNG" and shown_otherwise:
+        kinds = ", ".join(kind.decode() for kind, _ in picture.colour)
+        logger.warning("%s: will be shown as sRGB, which its colours are not: only PNG holds its %s", name, kinds)
+    if file_format != "TIFF" and picture.place is not None:
+        logger.warning("%s: written without its place on the map, which only TIFF holds", name)
 
 
 def _bare(picture: Picture, name: str, file_format: str) -> Picture:
@@ -139,6 +152,7 @@ def _chunks(picture: Picture, name: str) -> Iterator[tuple[bytes, bytes]]:
     """What Pillow writes into a PNG besides the pixels, for ours."""
     import zlib
 
+    yield from picture.colour
     if picture.icc:
         yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(picture.icc)
     if picture.dpi:

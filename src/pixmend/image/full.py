@@ -3,6 +3,7 @@
 C channels, H and W height and width in pixels.
 """
 
+import io
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -17,8 +18,9 @@ from pixmend.image import pnm
 from pixmend.image.libvips import INSTALL, decoded
 from pixmend.image.metadata import ORIENTATION, found_dpi, kept_exif, lasting_xmp, orientation_of, travelling
 from pixmend.image.picture import Picture
-from pixmend.image.png import read_levels
-from pixmend.image.tiff import PREMULTIPLIED, Layout, notes_of, read_values
+from pixmend.image.place import notes_of, place_of
+from pixmend.image.png import colour_of, read_levels
+from pixmend.image.tiff import PREMULTIPLIED, Layout, read_values
 
 _ICC, _XMP = 34675, 700
 
@@ -29,6 +31,7 @@ def read_png(content: bytes, name: str) -> Picture:
     pixels, alpha = _split(levels, has_alpha=levels.shape[2] in (2, 4))
     turn = orientation_of(image)
     found = travelling(image, name, orientation=turn)
+    found["colour"] = colour_of(io.BytesIO(content))
     picture = Picture(pixels=pixels / 65535, alpha=_over(alpha, 65535), depth=16, format="PNG", **found)
     return _upright(picture, turn)
 
@@ -82,6 +85,7 @@ def read_tiff(file: BinaryIO, layout: Layout, name: str) -> Picture:
         xmp=lasting_xmp(_bytes(tags.get(_XMP))),
         exif=kept_exif(lambda: tags, lambda tag: layout.folder(file, tag), name),
         dpi=(dpi[1], dpi[0]) if dpi and turn >= 5 else dpi,
+        place=place_of(layout),
         notes=notes_of(layout),
     )
     return _upright(picture, turn)

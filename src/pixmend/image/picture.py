@@ -2,9 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from pixmend.image.place import Place
 
 FilePath = str | os.PathLike[str]
 
@@ -34,5 +37,9 @@ class Picture:
     """Rights, labels and edits, as found but upright."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch on paper, across and down."""
+    colour: tuple[tuple[bytes, bytes], ...] = ()
+    """What a PNG says of its colours beside or instead of a profile: names and contents of chunks, as found."""
+    place: "Place | None" = None
+    """Where on the map a GeoTIFF lies."""
     notes: tuple[str, ...] = ()
     """What the reader has to tell: a wrong ending of the name, print colours converted."""

@@ -4,9 +4,11 @@ C channels with transparency, H and W height and width in pixels.
 """
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Iterable
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,19 @@ from PIL import Image, ImageFile
 Levels = NDArray[np.uint16]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = 33
+"""Bytes of the signature and the first chunk."""
 _HALVES = {2: ("RGB", "RGB;16B", "RGB;16L"), 6: ("RGBA", "RGBA;16B", "RGBA;16L")}
 """By colour type: the mode, and how its decoder is told which byte of each value to take."""
 _DISGUISES = {0: 4, 4: 6}
 """Colour types by their twins of 8 bits, with twice the channels and so the same bytes in the same filters."""
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+_COLOUR = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
+"""Chunks about colours, but for the profile, and the bytes that each has."""
+_SRGB_CODE, _SRGB_GAMMA, _NEAR = b"\x01\x0d", 45_455, 1000
+_SRGB_CORNERS = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+"""White, red, green and blue, x and y of each, and the gamma, in 100,000ths."""
 
 
 def read_levels(content: bytes) -> tuple[Levels, ImageFile.ImageFile]:
@@ -79,6 +88,31 @@ def _disguised(content: bytes, kind: int) -> bytes:
     return b"".join((content[:12], header, zlib.crc32(header).to_bytes(4), content[33:]))
 
 
+def colour_of(file: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
+    """What stands before the pixels of a PNG about how values become light, name and content of each chunk."""
+    file.seek(len(SIGNATURE))
+    found: dict[bytes, bytes] = {}
+    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+        length, kind = int.from_bytes(head[:4]), head[4:]
+        if _COLOUR.get(kind) == length and kind not in found:
+            found[kind], length = file.read(length), 0
+        file.seek(length + 4, os.SEEK_CUR)
+    return tuple(found.items())
+
+
+def is_srgb(colour: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether these chunks say what is taken for granted where there is none."""
+    told = dict(colour)
+    if code := told.get(b"cICP"):  # which goes before the others
+        return code[:2] == _SRGB_CODE
+    if b"sRGB" in told:
+        return True
+    gamma = int.from_bytes(told.get(b"gAMA", _SRGB_GAMMA.to_bytes(4)))
+    corners = struct.unpack(">8I", told[b"cHRM"]) if b"cHRM" in told else _SRGB_CORNERS
+    near = all(abs(a - b) <= _NEAR for a, b in zip(corners, _SRGB_CORNERS, strict=True))
+    return near and abs(gamma - _SRGB_GAMMA) <= _NEAR
+
+
 def write_levels(bands: Iterable[Levels], *, size: tuple[int, int], chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A PNG file of 16 bits of these rows (h, W, C) from the top, with chunks (name, content) before the pixels.
 
@@ -97,8 +131,17 @@ def write_levels(bands: Iterable[Levels], *, size: tuple[int, int], chunks: Iter
     header = struct.pack(">IIBBBBB", size[1], size[0], 16, _TYPES[channels], 0, 0, 0)
     file.write(SIGNATURE)
     for name, body in ((b"IHDR", header), *chunks, *((b"IDAT", part) for part in packed if part), (b"IEND", b"")):
-        file.write(struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)))
+        file.write(_chunk(name, body))
     return file.getvalue()
+
+
+def with_chunks(content: bytes | memoryview, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The PNG with these chunks right behind its header."""
+    return b"".join((content[:_HEADER], *(_chunk(*chunk) for chunk in chunks), content[_HEADER:]))
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _filtered(rows: NDArray[np.uint8], above: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:

@@ -21,6 +21,8 @@ from pixmend.errors import PixmendError
 from pixmend.image import cmyk, full, pnm, tiff
 from pixmend.image.metadata import orientation_of, travelling
 from pixmend.image.picture import FilePath, Picture
+from pixmend.image.place import notes_of, place_of
+from pixmend.image.png import colour_of
 
 PIXEL_LIMIT = 500_000_000
 """A header that promises more pixels than this is refused before anything is decoded."""
@@ -82,7 +84,7 @@ def _whole(file: BinaryIO, name: str) -> Picture:
         layout = tiff.read_layout(file, name)
         if layout.is_plain:
             picture = _shallow(file, name, pages_known=True)
-            return replace(picture, notes=(*picture.notes, *tiff.notes_of(layout)))
+            return replace(picture, place=place_of(layout), notes=(*picture.notes, *notes_of(layout)))
         _check_size(layout.size, name, channels=layout.samples)
         return full.read_tiff(file, layout, name)
     if known := pnm.header(head + file.read(4096)):
@@ -112,6 +114,8 @@ def _shallow(file: BinaryIO, name: str, *, pages_known: bool = False) -> Picture
     picture = Picture(pixels=pixels, alpha=alpha, format=image.format, **travelling(image, name, orientation=turn))
     if image.mode == "CMYK":
         return replace(picture, icc=None, notes=(cmyk.NOTE,))
+    if image.format == "PNG":
+        return replace(picture, colour=colour_of(file))
     return replace(picture, format="JPEG") if image.format == "MPO" else picture
 
 

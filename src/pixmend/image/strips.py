@@ -92,6 +92,11 @@ def _remember(tags: ImageFileDirectory_v2, picture: Picture) -> None:
         for folder in (CAMERA, PLACE):
             if content := exif.get_ifd(folder):
                 tags[folder] = {tag: as_stored(value) for tag, value in content.items()}
+    if picture.place is not None:
+        _, height, width = picture.pixels.shape
+        for tag, kind, value in picture.place.fitted((height, width)).tags:
+            tags.tagtype[tag] = kind
+            tags[tag] = as_stored(value)
     if picture.dpi:
         tags[X_RESOLUTION], tags[Y_RESOLUTION], tags[RESOLUTION_UNIT] = *picture.dpi, 2
     for tag, kind, content in ((34675, _UNDEFINED, picture.icc), (700, _BYTE, picture.xmp)):

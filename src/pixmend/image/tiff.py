@@ -20,7 +20,7 @@ from pixmend.image.libvips import INSTALL, decoded
 HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The last two are BigTIFF."""
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _SUBFILE = 256, 257, 258, 262, 277, 254
-_EXTRA, _NUMBERS, _GEO = 338, 339, 34735
+_EXTRA, _NUMBERS = 338, 339
 _COMPRESSION, _PREDICTOR, _PLANES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 259, 317, 284, 278, 322, 323
 _LIGHT = (0, 1, 2)
 """White is 0, black is 0, RGB."""
@@ -46,7 +46,7 @@ class Layout:
     """0 without, 1 with colours multiplied by it, 2 with it apart."""
     floats: bool
     photometric: int
-    tags: Mapping[int, Any]
+    tags: ImageFileDirectory_v2
     head: bytes
 
     @property
@@ -154,11 +154,6 @@ def _folder(file: BinaryIO, head: bytes, at: int | None, group: int | None = Non
 def _numbers(tags: Mapping[int, Any], tag: int, otherwise: tuple[int, ...]) -> tuple[int, ...]:
     value = tags.get(tag, otherwise)
     return tuple(int(number) for number in (value if isinstance(value, tuple) else (value,))) or otherwise
-
-
-def notes_of(layout: Layout) -> tuple[str, ...]:
-    """What of this file is left behind."""
-    return ("its place on the map (GeoTIFF) is not carried over",) if _GEO in layout.tags else ()
 
 
 def read_values(content: bytes, layout: Layout, name: str) -> NDArray[Any]:

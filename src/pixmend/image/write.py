@@ -117,8 +117,10 @@ def _ready(picture: Picture, *, depth: Depth, options: WriteOptions, provenance:
     xmp = resized_xmp(xmp, width=width, height=height) if xmp else None
     if provenance is not None:
         xmp = with_provenance(xmp, provenance)
-    ranges = picture.ranges if depth == picture.depth else None
-    return changed(picture, exif=exif, xmp=xmp, depth=depth, ranges=ranges)
+    ranges, place = picture.ranges, picture.place
+    if depth != picture.depth:
+        ranges, place = None, place and place.without_values()
+    return changed(picture, exif=exif, xmp=xmp, depth=depth, ranges=ranges, place=place)
 
 
 class _Bands:

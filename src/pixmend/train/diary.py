@@ -110,7 +110,8 @@ class Diary:
         lines, scores = lines_of(self.out / LOG), lines_of(self.out / SCORES)
         if not lines:
             return
-        figure = Figure(figsize=(14 if scores else 8, 5), layout="constrained")
+        figure = Figure(figsize=(14 if scores else 8, 5))  # margins are given: finding them takes longer than drawing
+        figure.subplots_adjust(left=0.08 if scores else 0.13, right=0.985, bottom=0.1, top=0.92, wspace=0.15)
         axes = figure.add_subplot(1, 2 if scores else 1, 1, xlabel="step", ylabel="loss", yscale="log")
         _plot(axes, [(line["step"], line["losses"]) for line in lines])
         if scores:
