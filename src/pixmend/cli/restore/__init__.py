@@ -1,5 +1,6 @@
-"""``pixmend restore PICTURE [OUT]``: remove rain and noise, enlarge: one picture, however large, or a folder."""
+"""``pixmend restore PICTURE [OUT]``: remove rain and noise, enlarge: a picture, however large, a folder, a video."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pixmend.cli.restore import options as ask
@@ -12,12 +13,12 @@ _FOR = {
     "compare": ("one picture that is not streamed", ("picture",)),
     "right": ("one picture that is not streamed", ("picture",)),
     "crop": ("one picture that is not streamed", ("picture",)),
-    "skip_existing": ("a folder", ("folder",)),
+    "skip_existing": ("a folder", ("folder", "cluster")),
     "watch": ("a folder", ("folder",)),
     "batch": ("a folder", ("folder",)),
     "stream": ("one picture", ("stream",)),
     "verify_seams": ("--stream", ("stream",)),
-    "as_json": ("a folder, --stream and --dry-run", ("folder", "stream")),
+    "as_json": ("a folder, a video, --stream and --dry-run", ("folder", "cluster", "video", "stream")),
 }
 """What an option is for, in words and by kind; those that are not here are for everything."""
 _NAMES = {"as_json": "json"}
@@ -55,12 +56,13 @@ def restore(
     skip_existing: ask.SkipExisting = False,
     watch: ask.Watch = False,
     batch: ask.Batch = None,
+    cluster: ask.Cluster = None,
     stream: ask.Stream = False,
     verify_seams: ask.VerifySeams = False,
     as_json: ask.Json = False,
     quiet: ask.Quiet = False,
 ) -> None:
-    """Restore a picture, or all in a folder: remove rain, remove noise, enlarge, in this order.
+    """Restore a picture, a video, or all pictures in a folder: remove rain, remove noise, enlarge, in this order.
 
     Without being told what to do, weights for one task do that, and the default ones enlarge twice.
 
@@ -92,6 +94,7 @@ def restore(
         skip_existing=skip_existing,
         watch=watch,
         batch=batch,
+        cluster=cluster,
         stream=stream,
         verify_seams=verify_seams,
         as_json=as_json,
@@ -106,21 +109,21 @@ def restore(
 def _carry_out(request: "Request") -> None:
     kind = _kind(request)
     _check(request, kind)
-    if kind == "folder":
-        from pixmend.cli.restore import folder as room
-    elif kind == "stream":
-        from pixmend.cli.restore import stream as room
-    else:
-        from pixmend.cli.restore import picture as room
-    room.restore(request)
+    import_module(f"pixmend.cli.restore.{kind}").restore(request)
 
 
 def _kind(request: "Request") -> str:
+    """Which module of this room does it."""
+    from pixmend.cli.restore import video
     from pixmend.cli.restore.stream import too_large
     from pixmend.infer.stream.journal import begun
 
+    if request.cluster is not None:
+        return "cluster"
     if request.picture.is_dir():
         return "folder"
+    if video.wanted(request.picture):
+        return "video"
     if request.crop and not request.stream:
         return "picture"  # of which only the part need fit the memory
     if request.stream or (request.output is not None and begun(request.output)):

@@ -8,7 +8,8 @@ import typer
 from pixmend.cli.restore.tasks import Rain
 
 Picture = Annotated[
-    Path, typer.Argument(metavar="PICTURE", help="A picture file, or a folder of them; - is standard input.")
+    Path,
+    typer.Argument(metavar="PICTURE", help="A picture file, a video, or a folder of pictures; - is standard input."),
 ]
 Output = Annotated[
     Path | None,
@@ -67,8 +68,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do 
 Format = Annotated[
     str | None, typer.Option(metavar="png|jpg|...", help="Of the result; else its name's, or that of PICTURE.")
 ]
-Quality = Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
-Lossless = Annotated[bool, typer.Option("--lossless", help="WebP and AVIF that lose nothing.")]
+Quality = Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and video.")]
+Lossless = Annotated[bool, typer.Option("--lossless", help="WebP and AVIF, or video, that lose nothing.")]
 Depth = Annotated[int | None, typer.Option(metavar="8|16|32", help="Bits per channel; else as many as PICTURE has.")]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out EXIF, with the place, and XMP.")]
 SkipExisting = Annotated[
@@ -78,11 +79,19 @@ Watch = Annotated[
     bool, typer.Option("--watch", help="For a folder: then wait for pictures that come or change, until Ctrl-C.")
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="For a folder: tiles of several pictures computed at once.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="For a folder or a store such as s3://: Ray at this address, or local, local:8."
+    ),
+]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Row by row, as what is larger than memory; goes on after a kill.")
 ]
 VerifySeams = Annotated[
     bool, typer.Option("--verify-seams", help="With --stream: what the tiles have changed where they meet.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="For a folder or --stream: print what became of each file.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="For a folder, a video or --stream: print what became of each file.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]

@@ -44,6 +44,7 @@ class Request:
     skip_existing: bool
     watch: bool
     batch: int | None
+    cluster: str | None
     stream: bool
     verify_seams: bool
     as_json: bool
