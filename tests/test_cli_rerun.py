@@ -67,6 +67,28 @@ def test_damaged_words_are_refused(folder: Path, refuse: Callable[..., str]) -> 
     assert "damaged: sha256, model, weights" in refuse("rerun", "odd.png")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"ensemble": "8"},
+        {"strength": None},
+        {"tile": "a"},
+        {"size": [1]},
+        {"size": ["a", 2]},
+        {"crop": {"a": 1}},
+        {"crop": {"left": "a", "top": 0, "width": 1, "height": 1}},
+        {"options": {"none": 1}},
+        {"options": {"quality": "x"}},
+        {"tasks": [3]},
+    ],
+)
+def test_values_that_restore_never_writes_are_refused(words: dict[str, object], folder: Path, refuse) -> None:
+    right = {"picture": "photo.png", "sha256": "", "model": "default", "weights": [], "tasks": [], "options": {}}
+    right |= {"device": "cpu", "precision": "float32"}
+    write_picture("odd.png", read_picture("photo.png"), provenance={**right, **words})
+    assert "what it says of how it was made is damaged" in refuse("rerun", "odd.png")
+
+
 def test_results_say_nothing_of_folders(folder: Path) -> None:
     assert run(["restore", str(folder / "photo.png"), str(folder / "out.png"), "-q"]) == 0
     facts = read_provenance("out.png")

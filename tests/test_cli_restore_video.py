@@ -117,6 +117,13 @@ def test_a_size_that_is_asked_for_is_rounded_to_what_players_show(run: Run, fold
     assert "of 76 x 50, " in out and clips.look(folder / "o.mp4").layout == "yuv420p"
 
 
+def test_a_width_that_is_asked_for_is_that_of_the_clip_as_people_see_it(run: Run, folder: Path) -> None:
+    clips.make(folder / "phone.mov", frames=2, display=[0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30])
+    code, _, err = run("phone.mov", "o.mov", "--width", "48")
+    assert code == 0, err
+    assert clips.look(folder / "o.mov").pixels[0].shape == (48, 72, 3)  # as stored: 72 high
+
+
 def test_a_file_that_exists_is_replaced_with_force_alone_and_the_clip_never(run: Run, folder: Path) -> None:
     Path("o.mp4").write_text("mine")
     code, _, err = run("clip.mp4", "o.mp4")

@@ -12,8 +12,9 @@ import pixmend
 from pixmend import cli
 from pixmend.cli.restore import stream
 from pixmend.image import Picture, read_image, read_picture, write_picture
+from pixmend.models.base import Restorer
 from pixmend.seeding import generator
-from test_cli_restore import Everything
+from test_cli_restore import Everything, Trace
 
 network = pytest.fixture(name="network")(lambda monkeypatch: _loaded(monkeypatch, Everything()))
 
@@ -88,7 +89,7 @@ def test_what_is_resampled_beyond_the_weights_is_said(folder: Path, capsys: pyte
 
 def test_what_is_only_made_smaller_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["restore", "photo.png", "--fit", "80x80"]) == 0
-    assert "only made smaller" in capsys.readouterr().err
+    assert "at most made smaller" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,14 @@ def test_of_a_picture_too_large_for_the_memory_only_the_part_is_read(
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     assert torch.equal(read_image("small.png"), read_image("large.png"))
+
+
+def test_a_dry_run_tells_the_size_of_the_part(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--crop", "30,30,20,10", "--scale", "2", "--dry-run")
+    assert "result  40 x 20," in capsys.readouterr().out
+    run("--crop", "30,30,20,10", "--width", "180", "--dry-run")
+    out = capsys.readouterr().out
+    assert "result  30 x 15," in out and "to 30 x 15" in out
 
 
 @pytest.mark.parametrize(
@@ -231,6 +240,7 @@ def test_what_comes_in_can_be_kept_in_a_file(folder: Path, piped) -> None:
         (b"", ["photo.png", "-", "--compare"], "--compare: the sheet needs a name"),
         (b"", [".", "-"], "the results of a folder are files"),
         (b"", ["none.png", "-"], "none.png: no such file"),
+        (b"", ["photo.png", "-", "--stream", "--json"], "--json: goes where the picture goes"),
     ],
 )
 def test_what_cannot_be_piped_is_one_line_and_nothing_goes_out(
@@ -238,3 +248,44 @@ def test_what_cannot_be_piped_is_one_line_and_nothing_goes_out(
 ) -> None:
     code, out, said = piped(content, *arguments)
     assert code == 1 and not out and told in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_files_that_hold_a_pipe_are_named_by_nobody(form: list[str], folder: Path, piped) -> None:
+    content = Path("photo.png").read_bytes()
+    code, out, _ = piped(content, "-", "--dry-run", *form)
+    assert code == 0 and b"stdin_x2.png" in out and b"pixmend-" not in out
+    write_picture("photo.jpg", read_picture("photo.png"))
+    Path("photo.jpg").rename("odd.png")
+    _, _, said = piped(b"", "odd.png", "-", "--denoise", "25")
+    assert "odd.png: " in said and "pixmend-" not in said
+
+
+# Folders
+
+
+class Wide(Trace):
+    """Takes more for its smallest tile than doing nothing takes for a large one."""
+
+    def __init__(self, name: str, done: list[str]) -> None:
+        super().__init__(name, done)
+        self.wide = torch.nn.Conv2d(3, 4000, 1)
+
+    def restore(self, x: torch.Tensor) -> torch.Tensor:
+        return super().restore(x) + self.wide(x).mean()
+
+
+class Heavy(Everything):
+    def select(self, task: str | None = None) -> Restorer:
+        return Wide(self.check_task(task), self.done)
+
+
+def test_the_first_picture_of_a_folder_does_not_decide_what_the_others_may_take(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _loaded(monkeypatch, Heavy())
+    Path("in").mkdir()
+    Path("photo.png").rename("in/1.png")
+    write_picture("in/2.png", Picture(pixels=torch.rand(3, 9, 12, generator=generator(0))))
+    assert cli.run(["restore", "in", "out", "--width", "24", "--quiet"]) == 0
+    assert [read_image(f"out/{number}.png").shape for number in (1, 2)] == [(3, 18, 24)] * 2

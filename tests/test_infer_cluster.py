@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -95,11 +96,7 @@ def worker(
     job: ClusterJob, network: Restorer | MultiTask | None = None, *, run: str = "first", **options: object
 ) -> Worker:
     setup = Setup(
-        source=job.source,
-        out=job.out,
-        options=job.options,
-        skip_existing=job.skip_existing,
-        force=job.force,
+        job=job,
         run=run,
         make=lambda network, device, memory: Making(
             pipeline=Pipeline(network, device=device, **options),  # type: ignore[arg-type]
@@ -194,9 +191,13 @@ def test_a_link_to_itself_is_a_failure_of_its_own(folder: Path) -> None:
     assert "symbolic links" in (records["b/loop.png"].reason or "") and len(records) == 9
 
 
-def test_results_inside_the_pictures_are_not_pictures(folder: Path) -> None:
-    shutil.copytree(folder / "in/a", folder / "in/out")
+@pytest.mark.parametrize("there", [True, False])
+def test_results_inside_the_pictures_are_not_pictures(there: bool, folder: Path) -> None:
+    if there:
+        shutil.copytree(folder / "in/a", folder / "in/out")
     job = plan_cluster(str(folder / "in"), str(folder / "in/out"), force=True)
+    if not there:
+        shutil.copytree(folder / "in/a", folder / "in/out")
     assert sum(len(chunk.items) for chunk in listed(job)) == 8
 
 
@@ -207,7 +208,7 @@ def test_results_inside_the_pictures_are_not_pictures(folder: Path) -> None:
     ("source", "out", "options", "says"),
     [
         ("nowhere", "out", {}, "no such folder"),
-        ("in/a/0.png", "out", {}, "no such folder"),
+        ("in/a/0.png", "out", {}, "is a file, and a cluster is for folders"),
         ("in", "in", {}, "is or holds the folder of the pictures"),
         ("in/a", "in", {"force": True}, "is or holds the folder of the pictures"),
         ("in", "in/a/0.png", {"force": True}, "is a file"),
@@ -379,8 +380,9 @@ def test_told_again_a_finished_chunk_is_the_same_and_nothing_is_computed(folder:
     assert network.calls == 0
 
 
-def test_a_picture_that_kills_every_worker_fails_alone(folder: Path) -> None:
+def test_a_picture_that_kills_every_worker_fails_alone_and_others_for_their_own_reasons(folder: Path) -> None:
     white(size=(20, 70)).save(folder / "in/a/3.png")
+    (folder / "in/a/0.png").write_bytes(b"")
     job = plan(folder)
     chunk = next(chunk for chunk in listed(job) if ("a/3.png", "a/3.png") in chunk.items)
     deaths, told = 0, None
@@ -391,8 +393,10 @@ def test_a_picture_that_kills_every_worker_fails_alone(folder: Path) -> None:
             deaths += 1
     assert deaths == TRIES and told is not None
     failed = [record for record in told.records if record.status == "failed"]
-    assert [record.path.as_posix() for record in failed] == ["a/3.png"]
-    assert failed[0].reason == "3 workers have died while they restored it: it is left out"
+    assert {record.path.as_posix(): record.reason for record in failed} == {
+        "a/0.png": "the file is empty (0 bytes)",
+        "a/3.png": "3 workers have died while they restored it: it is left out",
+    }
 
 
 # On Ray
@@ -428,15 +432,16 @@ def pids(pattern: str, *, of: int | None = None) -> list[int]:
     return found
 
 
-def test_ray_does_a_folder(ray: object, folder: Path) -> None:
+def test_ray_does_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
     (folder / "in/bad.png").touch()
     (folder / "in/text.txt").touch()
-    run = restore_cluster(Darker(), folder / "in", folder / "out")
+    run = ClusterRun(plan(folder), Darker(), cores=1)  # each worker takes seconds to begin
     records = list(run)
     assert sorted(record.status for record in records) == ["done"] * 8 + ["failed"] and run.others == 1
-    assert (folder / "out" / FAILURES).exists() and [path.name for path in (folder / "out" / PLACE).iterdir()] == [
-        "made"
-    ]
+    left = {path.name for path in (folder / "out" / PLACE).iterdir()}
+    assert left == {"made", "journal.jsonl"} and (folder / "out" / FAILURES).exists()
     alone = folder / "alone"
     assert len([r for r in restore_folder(Pipeline(Darker(), device="cpu"), folder / "in", alone) if not r.reason]) == 8
     for name in results(alone):
@@ -533,6 +538,24 @@ def test_what_a_pipeline_refuses_is_said_before_the_work(folder: Path) -> None:
     with pytest.raises(PixmendError, match="sr_x9"):
         restore_cluster(Darker(), folder / "in", folder / "out", task="sr_x9")
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}"])
+def test_an_address_where_nobody_listens_is_told_at_once_and_nothing_is_written(address: str, folder: Path) -> None:
+    with socket.socket() as taken:  # and not listened at
+        taken.bind(("127.0.0.1", 0))
+        where = address.format(port=taken.getsockname()[1])
+        with pytest.raises(PixmendError, match=f"cluster {where}: cannot be reached"):
+            list(restore_cluster(Darker(), folder / "in", folder / "out", address=where))
+    assert not (folder / "out").exists()
+
+
+def test_what_a_killed_job_left_is_removed_by_the_next_one(folder: Path) -> None:
+    job = plan(folder)
+    for name in ("a1b2.png", "work/dead/x.json", "made/aa/bb/c.json"):
+        job.out.write(f"{PLACE}/{name}", b"{}")
+    ClusterRun(job, Darker())._tidy()
+    assert [path.name for path in (folder / "out" / PLACE).iterdir()] == ["made"]
 
 
 def test_without_ray_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

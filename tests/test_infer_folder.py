@@ -61,6 +61,22 @@ def test_links_to_folders_are_followed_but_never_in_a_circle(tmp_path: Path) -> 
     assert names(find_pictures(tmp_path / "in").files) == ["a/1.png", "link/2.png"]
 
 
+def test_a_link_to_itself_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    found = find_pictures(tmp_path)
+    assert names(found.files) == ["a.png", "loop.png"] and found.others == 1
+
+
+@pytest.mark.parametrize("kept", ["journal.jsonl", "made/ab/cd/1.json"])
+def test_results_of_other_jobs_are_not_taken_for_pictures_unless_asked_for(kept: str, tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "x2/a.png", f"x2/{PLACE}/{kept}", "x2/deeper/b.png", "plain/c.png")
+    found = find_pictures(tmp_path)
+    assert names(found.files) == ["a.png", "plain/c.png"] and found.results == 1
+    assert names(find_pictures(tmp_path / "x2").files) == ["a.png", "deeper/b.png"]
+
+
 def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere.png")
     assert names(find_pictures(tmp_path).files) == ["gone.png"]

@@ -1,5 +1,6 @@
 """What a folder takes is told and kept to, its pictures may go different ways, and results say how they were made."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from pixmend.errors import PixmendError
-from pixmend.image import read_image, read_provenance
+from pixmend.image import WriteOptions, read_image, read_provenance
 from pixmend.infer.folder import FolderRun, Record, Way, forecast_job, plan_job
-from pixmend.infer.folder.flight import bytes_of, share_memory
+from pixmend.infer.folder.flight import Flight, Shares, bounded, bytes_of, share_memory
 from pixmend.infer.memory import resident
 from pixmend.infer.pipeline import Pipeline
 from pixmend.models.base import Restorer
@@ -60,6 +61,22 @@ def test_pictures_that_fill_the_memory_are_done_one_after_another(folder: Path) 
     assert [record.status for record in found] == ["done"] * 4, found
 
 
+def test_a_picture_waits_until_the_others_leave_room_for_it() -> None:
+    flight, order = Flight(lambda: Shares(base=0, work=0, pictures=10)), []
+
+    def second() -> None:
+        with flight.seat(6):
+            order.append("second")
+
+    with flight.seat(6):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join(5)
+    assert order == ["first", "second"]
+
+
 def test_a_picture_that_is_too_large_for_the_memory_fails_and_the_others_are_done(folder: Path) -> None:
     Image.new("RGB", (500, 500)).save(folder / "in/large.png")
     found = {record.path.name: record for record in FolderRun(plan_job(folder / "in", folder / "out"), [tight(62_500)])}
@@ -72,6 +89,15 @@ def test_memory_for_no_tile_at_all_is_refused(folder: Path) -> None:
     with pytest.raises(PixmendError, match="of memory are too little"):
         forecast_job(job, [fix])
     assert all("of memory are too little" in (record.reason or "") for record in FolderRun(job, [fix]))
+
+
+@pytest.mark.parametrize("grid", [8, 64])
+def test_tiles_are_as_large_as_those_of_a_picture_alone(grid: int) -> None:
+    network = Darker()
+    network.multiple = grid
+    alone = Pipeline(network, device="cpu")
+    tiles = [fix.plan((900, 900)).steps[0].tile for fix in (alone, bounded(alone, share_memory([alone]).work))]
+    assert tiles[0] == tiles[1]
 
 
 # What will be
@@ -157,3 +183,19 @@ def test_the_overlap_is_measured_for_each_picture_by_itself(folder: Path) -> Non
     alone = pipeline(overlap="measured")
     image = read_image(folder / "in/2.png")
     assert torch.allclose(read_image(folder / "out/2.png"), alone(image), atol=1 / 255)
+
+
+def test_a_quality_is_for_those_formats_that_have_one(tmp_path: Path) -> None:
+    pixels = (torch.rand(40, 40, 3, generator=generator(3)) * 255).to(torch.uint8).numpy()
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.jpg"):
+        Image.fromarray(pixels).save(tmp_path / "in" / name)
+    sizes: list[int] = []
+    for quality in (90, 20):
+        job = plan_job(tmp_path / "in", tmp_path / f"{quality}", options=WriteOptions(quality=quality))
+        told = list(FolderRun(job, [Pipeline(Darker(), device="cpu")], facts=lambda pipeline: {}))
+        assert [record.status for record in told] == ["done", "done"]
+        sizes.append((tmp_path / f"{quality}" / "b.jpg").stat().st_size)
+    assert sizes[1] < sizes[0] / 2
+    made = [read_provenance(tmp_path / "20" / name) for name in ("a.png", "b.jpg")]
+    assert [facts and facts["options"] for facts in made] == [{}, {"quality": 20}]

@@ -139,7 +139,7 @@ def test_too_little_memory_says_how_much_is_needed_and_that_much_is_enough() -> 
 
 def test_a_tile_that_takes_more_than_is_allowed_is_refused() -> None:
     usual = Pipeline(Wide(each=1000), tile=192).plan((400, 400))
-    with pytest.raises(PixmendError, match=r"^tile 192: takes [\d.]+ .B, allowed are [\d.]+ .B: leave one out$"):
+    with pytest.raises(PixmendError, match=r"^tile 192: takes [\d.]+ .B, allowed are [\d.]+ .B$"):
         Pipeline(Wide(each=1000), tile=192, max_memory=usual.peak_bytes - 5 * 10**7).plan((400, 400))
 
 

@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pixmend.errors import PixmendError
-from pixmend.image import Picture
+from pixmend.image import Picture, read_image, write_image
 from pixmend.infer.compare import compare
 from pixmend.infer.device import is_out_of_memory
 from pixmend.infer.footprint import ALLOCATOR_FACTOR, bytes_per_pixel
@@ -424,3 +425,14 @@ def test_a_chain_whose_channels_do_not_meet_is_refused() -> None:
 
     with pytest.raises(PixmendError, match="6 channels go in and 3 come out: no chain"):
         Pipeline(Views(), task=("defocus_dual", "defocus_dual"), device="cpu")
+
+
+def test_a_pipeline_does_folders_and_what_exceeds_the_memory_as_it_does_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in" / "a.png", noise(3, 20, 30))
+    fix = Pipeline(Enlarger(scale=2))
+    alone = fix(read_image(tmp_path / "in" / "a.png"))
+    assert [record.status for record in fix.folder(tmp_path / "in", tmp_path / "out")] == ["done"]
+    fix.stream(tmp_path / "in" / "a.png", tmp_path / "b.png")
+    for result in (tmp_path / "out" / "a.png", tmp_path / "b.png"):
+        assert float((read_image(result) - alone.clamp(0, 1)).abs().max()) <= 0.51 / 255

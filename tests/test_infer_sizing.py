@@ -52,6 +52,7 @@ class Sharpen(Restorer):
     [
         (Size(scale=1.5), (333, 501), (500, 752)),
         (Size(scale=1.15), (10, 100), (12, 115)),
+        (Size(scale=0.5), (5, 9), (3, 5)),
         (Size(scale=0.001), (100, 2000), (1, 2)),
         (Size(width=1920), (1000, 1500), (1280, 1920)),
         (Size(width=7), (3, 5000), (1, 7)),
@@ -221,6 +222,13 @@ def test_a_size_of_nothing_is_refused_before_the_work() -> None:
             progress=lambda done, total: seen.append(done),
         )
     assert not seen
+
+
+@pytest.mark.parametrize("size", [(200_000, 300_000), (1, 10_000_001)])
+def test_a_size_that_no_memory_holds_is_refused_before_the_work(size: tuple[int, int]) -> None:
+    with pytest.raises(PixmendError, match="allowed are|from 1 to 10000000 pixels"):
+        Pipeline(Sharpen(2), device="cpu").plan((9, 9), size=size)
+        Resample((9, 9), size)
 
 
 def test_the_plan_tells_the_size_and_what_it_takes() -> None:

@@ -106,6 +106,14 @@ def test_variable_rates_late_starts_and_frames_stored_out_of_order_come_out_as_t
         assert abs(here[::2, ::2].mean() - 0.9 * there.mean()) < 2
 
 
+def test_frames_without_times_follow_each_other_and_that_is_told(tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "in.h264", frames=6, container="h264", options={"bf": "0"})
+    done = run(source, tmp_path / "out.mp4")
+    times = clips.look(tmp_path / "out.mp4").times
+    assert times == [Fraction(number, 25) for number in range(6)]
+    assert any("had no time of their own" in line for line in done.warnings)
+
+
 def test_a_frame_that_repeats_the_one_before_is_not_computed_again(tmp_path: Path) -> None:
     source = clips.make(tmp_path / "in.mkv", frames=20, codec="ffv1", still=True)
     network = Darker()
@@ -126,6 +134,13 @@ def test_the_result_may_have_any_size_and_odd_sides(tmp_path: Path) -> None:
     assert "4:4:4" in plan_video(pipeline(), source, target=tmp_path / "o.mp4", size=(45, 67)).notes[0]
     run(source, tmp_path / "out.webm", size=(45, 67))
     assert clips.look(tmp_path / "out.webm").layout == "yuv420p"
+
+
+def test_a_grey_clip_is_written_as_all_players_show_it(tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "in.mkv", frames=2, codec="ffv1", layout="gray")
+    run(source, tmp_path / "out.mp4")
+    found = clips.look(tmp_path / "out.mp4")
+    assert found.layout == "yuv420p" and np.ptp(found.pixels[1].astype(int), axis=-1).max() <= 2
 
 
 def test_one_tile_is_chosen_for_all_frames_whatever_memory_is_free_later(clip: Path, tmp_path: Path) -> None:
@@ -213,6 +228,8 @@ def test_rotation_is_told_once_and_frames_are_stored_as_they_were(turn: int, end
     before, after = clips.look(source), clips.look(tmp_path / f"out{end}")
     assert abs(before.rotation) == abs(after.rotation) == abs(turn) and before.rotation == after.rotation
     assert after.pixels[0].shape == (64, 96, 3)
+    if end in (".mp4", ".mov"):  # the others know angles only
+        assert before.matrix and after.matrix and after.matrix[6:8] == tuple(2 * each for each in before.matrix[6:8])
 
 
 def test_pixels_that_are_not_square_stay_so(tmp_path: Path) -> None:
@@ -284,6 +301,12 @@ def test_what_has_no_tag_is_tagged_as_players_take_it_though_it_grows_to_high_de
     assert clips.look(tmp_path / "out.mp4").tags == (6, 1, 2, 2)
 
 
+@pytest.mark.parametrize(("rows", "matrix"), [(576, 6), (578, 1)])
+def test_without_a_tag_the_rows_tell_the_matrix(rows: int, matrix: int, tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "in.mp4", frames=1, size=(rows, 16), matrix=2, tags=(2, 2))
+    assert look_at(source).matrix == matrix
+
+
 def test_lossless_is_the_result_in_rgb_to_the_bit(tmp_path: Path) -> None:
     source = clips.make(tmp_path / "in.mkv", frames=2, codec="ffv1", layout="bgr0")
     run(source, tmp_path / "out.mkv", scale=1, lossless=True)
@@ -327,13 +350,14 @@ def test_stopped_at_any_frame_the_same_call_makes_the_same_bytes(at: int, end: s
     assert not place_of(target).exists() and not place_of(whole).exists()
 
 
+@pytest.mark.parametrize("at", [5, 26])  # before the first piece is whole, and after
 @pytest.mark.parametrize("change", ["video", "model", "options"])
 def test_with_another_video_model_or_options_it_starts_anew_and_says_so(
-    change: str, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    change: str, at: int, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     target = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
-        run(clip, target, progress=stop_at(26))
+        run(clip, target, progress=stop_at(at))
     network = Darker(share=0.5 if change == "model" else 0.9)
     if change == "video":
         clips.make(clip, frames=20, times=[3200 * number for number in range(20)])
@@ -353,6 +377,26 @@ def test_killed_between_the_last_step_and_cleaning_up_only_cleans_up(clip: Path,
     target.unlink()
     shutil.copytree(tmp_path / "kept", place_of(target))
     assert run(clip, target).resumed == 29 and target.read_bytes() == content
+
+
+def test_what_was_begun_with_one_tile_goes_on_with_it_whatever_would_be_chosen_now(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        restore_video(pipeline(tile=80), clip, target=tmp_path / "out.mp4", progress=stop_at(5))
+    assert plan_video(pipeline(), clip, target=tmp_path / "out.mp4").tile != 80
+    assert run(clip, tmp_path / "out.mp4").resumed == 5
+
+
+@pytest.mark.parametrize(("name", "kept"), [("frames.part", 28), ("picture.part", 12)])
+def test_what_a_power_cut_has_spoilt_is_made_again(name: str, kept: int, clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path / "whole.mp4")
+    target = tmp_path / "out.mp4"
+    with pytest.raises(KeyboardInterrupt):
+        run(clip, target, progress=stop_at(29))
+    part = place_of(target) / name
+    content = part.read_bytes()
+    part.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert run(clip, target).resumed == kept
+    assert target.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
 SCRIPT = """

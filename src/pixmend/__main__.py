@@ -1,5 +1,15 @@
-"""``python -m pixmend``: the command, where its script is not on the path."""
+"""The program ``pixmend``, also as ``python -m pixmend``."""
 
-from pixmend.cli import main
+from pixmend.interrupt import stop_while_importing
 
-main()
+
+def main() -> None:
+    """Run the command; Ctrl-C is heard from here on, while the rest is being loaded."""
+    stop_while_importing(130)
+    from pixmend.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

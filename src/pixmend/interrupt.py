@@ -1,6 +1,8 @@
-"""Ctrl-C that lets a step finish."""
+"""Ctrl-C that lets a step finish, and that ends a program which is still being loaded."""
 
+import os
 import signal
+import sys
 from types import FrameType, TracebackType
 
 
@@ -33,3 +35,24 @@ class Interrupt:
         while self._before:
             number, handler = self._before.popitem()
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+
+
+def stop_while_importing(code: int) -> None:
+    """End the process at once on a SIGINT in the middle of an import, of which libraries make what they please.
+
+    Some go on as if nothing had happened, others fail in another way. At any other moment it is KeyboardInterrupt.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # somebody else's, or ignored
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        above = frame
+        while above is not None:
+            if above.f_code.co_filename.startswith("<frozen importlib"):
+                sys.stderr.write("pixmend: interrupted, nothing half-written\n")
+                sys.stderr.flush()
+                os._exit(code)
+            above = above.f_back
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, stop)

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from pixmend.infer.pipeline import Pipeline
 
 
+_KINDS = {"picture": str, "sha256": str, "model": str, "weights": list, "tasks": list, "options": dict}
+_KINDS |= {"device": str, "precision": str, "ensemble": int, "strength": int | float}
+_KINDS |= {"tile": int | None, "size": list | None, "crop": dict | None}
+
+
 def rerun(
     result: Annotated[Path, typer.Argument(help="What `pixmend restore` wrote.", show_default=False)],
     picture: Annotated[
@@ -35,6 +40,8 @@ def rerun(
 
     facts = _checked(read_provenance(result), result)
     source = picture or result.with_name(facts["picture"])
+    if picture is None and source.is_file() and source.samefile(result):
+        raise PixmendError(f"{result}: was made of another file of that name: say where it is, behind the result")
     before = _source(source, facts)
     options = WriteOptions(**facts["options"])
     if out is not None:
@@ -60,14 +67,32 @@ def _checked(facts: dict[str, Any] | None, result: Path) -> dict[str, Any]:
     """
     from pixmend.errors import PixmendError
 
-    kinds = {"picture": str, "sha256": str, "model": str, "weights": list, "tasks": list, "options": dict}
-    kinds |= {"device": str, "precision": str}
     if facts is None:
         raise PixmendError(f"{result}: does not say how it was made: only what pixmend restore wrote can be made again")
-    wrong = [name for name, kind in kinds.items() if not isinstance(facts.get(name), kind)]
-    if wrong or Path(facts["picture"]).name != facts["picture"] or not all(type(t) is str for t in facts["tasks"]):
-        raise PixmendError(f"{result}: what it says of how it was made is damaged: {', '.join(wrong) or 'its names'}")
+    facts = dict.fromkeys(("ensemble", "strength"), 1) | dict.fromkeys(("tile", "size", "crop")) | facts
+    wrong = [name for name, kind in _KINDS.items() if not isinstance(facts.get(name), kind)]
+    if wrong or Path(facts["picture"]).name != facts["picture"] or not _fit(facts):
+        raise PixmendError(f"{result}: what it says of how it was made is damaged: {', '.join(wrong) or 'its values'}")
     return facts
+
+
+def _fit(facts: dict[str, Any]) -> bool:
+    """Whether what is in the lists and tables is what should be."""
+    from dataclasses import fields
+
+    from pixmend.image import WriteOptions
+    from pixmend.infer.part import Box
+
+    size, crop, options = facts["size"], facts["crop"], facts["options"]
+    numbers = [*(size or ()), *(crop or {}).values()]
+    return (
+        all(type(name) is str for name in facts["tasks"])
+        and all(type(number) is int for number in numbers)
+        and (size is None or (len(size) == 2 and min(size) > 0))
+        and (crop is None or set(crop) == {field.name for field in fields(Box)})
+        and set(options) <= {field.name for field in fields(WriteOptions)}
+        and isinstance(options.get("quality"), int | None)
+    )
 
 
 def _source(source: Path, facts: dict[str, Any]) -> "Picture":
@@ -90,9 +115,8 @@ def _made(facts: dict[str, Any], before: "Picture", *, model: str | None) -> "Pi
     from pixmend.infer.picture import restore_picture
 
     pipeline = _pipeline(facts, model=model)
-    whole, size = (before.pixels.shape[1], before.pixels.shape[2]), facts.get("size")
-    size = None if size is None else (int(size[0]), int(size[1]))
-    if facts.get("crop") is None:
+    whole, size = (before.pixels.shape[1], before.pixels.shape[2]), facts["size"] and tuple(facts["size"])
+    if facts["crop"] is None:
         return restore_picture(pipeline, before, size=size)
     part = Box(**facts["crop"])
     part.check(whole)
@@ -114,10 +138,10 @@ def _pipeline(facts: dict[str, Any], *, model: str | None) -> "Pipeline":
         task=None if alone else tuple(facts["tasks"]) or None,
         device=facts["device"],
         precision=facts["precision"],
-        tile=facts.get("tile"),
+        tile=facts["tile"],
         overlap=overlap(None if facts.get("overlap") is None else str(facts["overlap"])),
-        ensemble=facts.get("ensemble", 1),
-        strength=facts.get("strength", 1.0),
+        ensemble=facts["ensemble"],
+        strength=facts["strength"],
     )
     if [fingerprint(network) for network in pipeline.networks] != facts["weights"]:
         raise PixmendError(f"{model or facts['model']}: these are not the weights that the result was made with")

@@ -3,7 +3,7 @@
 C channels without transparency, H and W height and width in pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pixmend.errors import PixmendError
@@ -85,6 +85,18 @@ class WriteOptions:
             raise PixmendError(f"depth: expected 8, 16 or 32 bits per channel, got {self.depth}")
         if self.compression not in (None, "deflate", "none"):
             raise PixmendError(f"compression: expected 'deflate' or 'none', got {self.compression!r}")
+
+    def fitting(self, suffix: str) -> "WriteOptions":
+        """Without the settings that the format of such a name does not have, where files of several are made."""
+        found = self.format or WRITABLE.get(suffix.lower(), "")
+        if found not in FORMATS:
+            return self
+        return replace(
+            self,
+            quality=self.quality if _knows(found, "quality") else None,
+            lossless=self.lossless and _knows(found, "lossless"),
+            compression=self.compression if _knows(found, "compression") else None,
+        )
 
 
 AS_IS = WriteOptions()

@@ -70,11 +70,6 @@ class Plan:
         return sum(step.seconds for step in self.steps)
 
     @property
-    def output_bytes(self) -> int:
-        """Of the result in memory, in float32; a file of 8 bits is a quarter of it, less what compression saves."""
-        return 4 * self.channels * math.prod(self.output_size)
-
-    @property
     def peak_bytes(self) -> int:
         """Resident memory of the process at the worst moment, without what writing the file takes afterwards.
 
@@ -127,6 +122,8 @@ def worst(working: int, rows: int) -> int:
 
 
 def memory_words(count: int) -> str:
+    if count < 950_000:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.1f} GB" if count >= 950_000_000 else f"{count / 1e6:.0f} MB"
 
 

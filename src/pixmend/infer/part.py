@@ -85,7 +85,8 @@ def restore_part(
     """A part of a picture that has been cut out with its neighbourhood, restored and, at last, brought to a size.
 
     It is what restoring the whole gives, up to what the network sees farther away than tiles overlap by, and but for
-    networks that cut the picture into windows of their own.
+    networks that cut the picture into windows of their own. Brought to a size, it is resampled by itself: it begins up
+    to half a pixel off, and its outermost two pixels know nothing of their neighbours.
 
     Raises:
         PixmendError: as ``restore_picture``.

@@ -8,8 +8,9 @@ import logging
 import math
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +28,11 @@ from pixmend.infer.reach import choose_overlap
 from pixmend.infer.running import Limit, Progress, Running, Ticker, compute
 from pixmend.layers.tiles import tiled
 from pixmend.models.base import MultiTask, Restorer
+
+if TYPE_CHECKING:
+    from pixmend.infer.folder import FolderRun
+    from pixmend.infer.stream import Streamed
+    from pixmend.infer.video import RestoredVideo
 
 __all__ = ["CUT", "Damaged", "NotFinite", "Pipeline", "Progress"]
 
@@ -126,13 +132,17 @@ class Pipeline:
             base_bytes=base,
             resampled=None if size == steps[-1].output_size else size,
         )
-        most = plan.device_bytes or plan.peak_bytes
-        if self.memory is not None and most > self.memory:
-            what = f"tile {self.tile}" if self.tile else f"size {plan.output_size[1]} x {plan.output_size[0]}"
-            raise PixmendError(
-                f"{what}: takes {memory_words(most)}, allowed are {memory_words(self.memory)}: leave one out"
-            )
+        self._check_memory(plan)
         return plan
+
+    def _check_memory(self, plan: Plan) -> None:
+        """Refuse what steps by themselves do not know of: a tile that was asked for, and a size."""
+        most, allowed = plan.device_bytes or plan.peak_bytes, self.memory
+        if allowed is None and self.tile_memory is None and plan.resampled is not None:
+            most, allowed = plan.peak_bytes, default_memory(torch.device("cpu")) + plan.base_bytes
+        if allowed is not None and most > allowed:
+            what = f"tile {self.tile}" if self.tile else f"size {plan.output_size[1]} x {plan.output_size[0]}"
+            raise PixmendError(f"{what}: takes {memory_words(most)}, allowed are {memory_words(allowed)}")
 
     def _plan_step(self, index: int, size: tuple[int, int], *, original: tuple[int, int] | None, base: int) -> Step:
         network, footprint = self.networks[index], self.footprints[index]
@@ -246,6 +256,24 @@ class Pipeline:
             if network not in self._copies:
                 self._copies[network] = Pipeline(copy.deepcopy(network), device="cpu")
         return torch.stack([self._copies[network].restore(crop).pixels for crop in crops])
+
+    def folder(self, source: Path | str, out: Path | str, **options: Any) -> "FolderRun":
+        """All pictures of a folder: iterate over the records; options and errors as ``folder.restore_folder``."""
+        from pixmend.infer.folder import restore_folder
+
+        return restore_folder(self, source, out, **options)
+
+    def stream(self, source: Path | str, target: Path | str, **options: Any) -> "Streamed":
+        """A picture larger than memory; options and errors as ``stream.stream_picture``."""
+        from pixmend.infer.stream import stream_picture
+
+        return stream_picture(self, source, target=target, **options)
+
+    def video(self, source: Path | str, target: Path | str, **options: Any) -> "RestoredVideo":
+        """A video, frame by frame; options and errors as ``video.restore_video``."""
+        from pixmend.infer.video import restore_video
+
+        return restore_video(self, source, target=target, **options)
 
     @cached_property
     def footprints(self) -> tuple[Footprint, ...]:

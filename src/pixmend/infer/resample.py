@@ -14,6 +14,8 @@ from pixmend.errors import PixmendError
 
 _ROWS, _COLUMNS = 32, 1024
 """Of the result that are made at once, or as many fewer rows as they are fewer than the picture's."""
+_LONGEST = 10_000_000
+"""Pixels along a side, as libvips has it: the weights of more do not fit into memory."""
 
 
 class Resample:
@@ -27,8 +29,8 @@ class Resample:
     """
 
     def __init__(self, size: tuple[int, int], target: tuple[int, int]) -> None:
-        if min(target) < 1:
-            raise PixmendError(f"size: expected (height, width) of 1 or more, got {target}")
+        if min(target) < 1 or max(target) > _LONGEST:
+            raise PixmendError(f"size: expected (height, width) from 1 to {_LONGEST} pixels, got {target}")
         self.size, self.target = size, target
         self._sides = tuple(_side(*lengths) for lengths in zip(size, target, strict=True))
 

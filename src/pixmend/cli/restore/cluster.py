@@ -15,7 +15,7 @@ import typer
 from pixmend.cli import console
 from pixmend.cli.restore import tasks
 from pixmend.cli.restore.bar import bar
-from pixmend.cli.restore.outcome import _INTERRUPTED, _table, ordered
+from pixmend.cli.restore.outcome import INTERRUPTED, ordered, show_rows
 
 if TYPE_CHECKING:
     from pixmend.cli.restore.request import Request
@@ -169,8 +169,8 @@ class _Tally:
     def show(self, run: "ClusterRun", *, seconds: float) -> None:
         """What failed and what is odd, then the counts in one line."""
         records = ordered(self.records)
-        _table("failed", [(record, record.reason or "") for record in records if record.status == "failed"])
-        _table("to look at", [(record, "; ".join(record.warnings)) for record in records if record.warnings])
+        show_rows("failed", [(record, record.reason or "") for record in records if record.status == "failed"])
+        show_rows("to look at", [(record, "; ".join(record.warnings)) for record in records if record.warnings])
         megapixels = self.pixels / 1e6
         ignored = ((run.hidden, "hidden"), (run.others, "not pictures by name"))
         left_out = ", ".join(f"{count} {what}" for count, what in ignored if count)
@@ -189,7 +189,7 @@ def _leave(tally: _Tally, run: "ClusterRun", *, interrupted: bool, quiet: bool) 
         raise PixmendError(f"{run.job.out}: {run.stopped}; {rest}")
     if interrupted:
         console.notes(quiet=quiet).print(rest)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if not sum(tally.counts.values()):
         raise PixmendError(f"{run.job.source}: no pictures in it or below")
     failed = tally.failed()

@@ -114,7 +114,7 @@ def _carry_out(job: "Job", ways: "Ways", request: "Request") -> None:
 def _said(job: "Job", pipelines: "Sequence[Pipeline]") -> str:
     """How many, where to, on what; and how many files are none of them."""
     found = job.found
-    ignored = ((found.hidden, "hidden"), (found.others, "not pictures by name"))
+    ignored = ((found.hidden, "hidden"), (found.others, "not pictures by name"), (found.results, "folders of results"))
     left_out = ", ".join(f"{count} {what}" for count, what in ignored if count)
     left_out = left_out and f" (left out: {left_out})"
     devices = " and ".join(str(pipeline.device) for pipeline in pipelines)

@@ -45,7 +45,11 @@ def _facts(forecast: "JobForecast", job: "Job", ways: "Ways", *, request: "Reque
         (len(forecast.skipped), "done already"),
         (len(forecast.failing), "to fail"),
     ]
-    ignored = [(found.hidden, "hidden left out"), (found.others, "no pictures by name")]
+    ignored = [
+        (found.hidden, "hidden left out"),
+        (found.others, "no pictures by name"),
+        (found.results, "folders of results"),
+    ]
     limit = f"{memory_words(request.memory)} allowed" if request.memory else f"{memory_words(free())} free"
     return {
         "pictures": ", ".join(f"{count} {what}" for count, what in (*counts, *ignored) if count) or "none",
@@ -65,7 +69,11 @@ def _plain(forecast: "JobForecast", job: "Job", ways: "Ways") -> dict[str, Any]:
         "todo": [path.as_posix() for path in forecast.todo],
         "skipped": [path.as_posix() for path in forecast.skipped],
         "failing": [{"path": path.as_posix(), "reason": reason} for path, reason in forecast.failing],
-        "ignored": {"hidden": job.found.hidden, "no pictures": job.found.others},
+        "ignored": {
+            "hidden": job.found.hidden,
+            "no pictures": job.found.others,
+            "folders of results": job.found.results,
+        },
         "tasks": ways.chains,
         "pixels": forecast.pixels,
         "output_pixels": forecast.output_pixels,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pixmend.infer.folder import Job, Record
 
 _ROWS = 20
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,11 @@ class Outcome:
             **counts,
             "left": self.left,
             "stopped": self.stopped,
-            "ignored": {"hidden": self.job.found.hidden, "no pictures": self.job.found.others},
+            "ignored": {
+                "hidden": self.job.found.hidden,
+                "no pictures": self.job.found.others,
+                "folders of results": self.job.found.results,
+            },
             "seconds": round(seconds, 3),
             "files": [record.plain() for record in self.records],
         }
@@ -52,7 +56,7 @@ class Outcome:
         failed = [(record, record.reason or "") for record in self.those("failed")]
         odd = [(record, "; ".join(record.warnings)) for record in self.records if record.warnings]
         for heading, rows in (("failed", failed), ("to look at", odd)):
-            _table(heading, rows)
+            show_rows(heading, rows)
         done = self.those("done")
         megapixels = sum(record.pixels for record in done) / 1e6
         counts = [f"{len(done)} restored"]
@@ -73,7 +77,7 @@ class Outcome:
             raise PixmendError(f"{self.job.out}: {self.stopped}; {rest}")
         if interrupted:
             console.notes(quiet=quiet).print(rest)
-            raise typer.Exit(_INTERRUPTED)
+            raise typer.Exit(INTERRUPTED)
         if failed and quiet:
             first, more = failed[0], f"; all {len(failed)} in {self.job.out / FAILURES}" if len(failed) > 1 else ""
             raise PixmendError(f"{self.job.source / first.path}: {first.reason}{more}")
@@ -87,7 +91,7 @@ def ordered(records: "list[Record]") -> "tuple[Record, ...]":
     return tuple(sorted(records, key=lambda record: natural(record.path)))
 
 
-def _table(heading: str, rows: "Sequence[tuple[Record, str]]") -> None:
+def show_rows(heading: str, rows: "Sequence[tuple[Record, str]]") -> None:
     if not rows:
         return
     table = console.rows_table(heading, "why")

@@ -71,7 +71,7 @@ def restore(request: "Request") -> None:
     for note in before.picture.notes:
         request.notes.print(console.printable(f"{request.picture}: {note}"))
     if request.dry_run:
-        planning.print_plan(first.plan, request=request, target=target or sheet or request.picture)
+        planning.print_plan(first.plan, request=request, target=target or sheet or request.picture, size=first.size)
         return
     results = [_work(run, before, request) for run in runs]
     if target is not None:
@@ -119,9 +119,9 @@ def _prepare(request: "Request") -> tuple[_Before, list[_Run]]:
     )
     runs: list[_Run] = []
     for model, way, pipeline in found:
-        plan = pipeline.plan(picture.pixels, size=None if part else way.size)
-        size = plan.output_size if part is None else part.result_size(whole, scale=pipeline.scale, size=way.size)
-        runs.append(_Run(model=model, pipeline=pipeline, way=way, plan=plan, size=size))
+        made = part and part.result_size(whole, scale=pipeline.scale, size=way.size)
+        plan = pipeline.plan(picture.pixels, size=way.size and (made or way.size))
+        runs.append(_Run(model=model, pipeline=pipeline, way=way, plan=plan, size=made or plan.output_size))
     return before, runs
 
 

@@ -4,11 +4,11 @@ import io
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixmend.cli.restore.request import Request
@@ -34,23 +34,41 @@ def restore(request: "Request", carry_out: Callable[["Request"], None]) -> None:
         raise PixmendError("standard output is a terminal, which a picture would garble: send it on with > or |")
     if out and request.compare:
         raise PixmendError("--compare: the sheet needs a name: give a file instead of -")
+    if out and request.as_json and not request.dry_run:
+        raise PixmendError("--json: goes where the picture goes: give a file instead of -, or leave it out")
     if request.picture.is_dir():
         raise PixmendError(f"{request.picture}: the results of a folder are files: give a folder instead of -")
     with TemporaryDirectory(prefix="pixmend-") as spare:
         source = _spooled(Path(spare)) if request.picture == PIPE else _linked(request.picture, Path(spare))
         inner = replace(request, picture=source, output=None if out else request.output)
+
+        def renamed(text: str) -> str:
+            return text.replace(str(source), str(request.picture)).replace(f"{spare}/", "")
+
+        told = io.StringIO() if out and not request.dry_run else _Renaming(sys.stdout, renamed)
         try:
-            with redirect_stdout(io.StringIO()) if out and not request.dry_run else nullcontext():
+            with redirect_stdout(told), redirect_stderr(_Renaming(sys.stderr, renamed)):  # type: ignore[type-var]
                 carry_out(inner)
         except PixmendError as error:
-            raise PixmendError(
-                str(error).replace(f"{source}", str(request.picture)).replace(f"{spare}/", "")
-            ) from error
+            raise PixmendError(renamed(str(error))) from error
         if out and not request.dry_run:
             result = next(path for path in Path(spare).iterdir() if path != source and path.is_file())
             with result.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+
+
+class _Renaming:
+    """A stream that names the files of a pipe as people know them."""
+
+    def __init__(self, stream: Any, renamed: Callable[[str], str]) -> None:
+        self._stream, self._renamed = stream, renamed
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._renamed(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _spooled(folder: Path) -> Path:

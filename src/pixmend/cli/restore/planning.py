@@ -28,13 +28,17 @@ def size_in_bytes(text: str | None) -> int | None:
 
 
 def tile_of(plan: "Plan", asked: int | None) -> int | None:
-    """The tile that makes the same result again where more or less memory is free; None where no tile was cut."""
+    """The tile that makes the same result again where more or less memory is free; None where no tile was cut.
+
+    None as well where networks in a row cut different ones, which is made again alike only with as much memory.
+    """
     cut = {step.tile for step in plan.steps if len(step.tiles) > 1}
     return asked if asked or len(cut) != 1 else cut.pop()
 
 
-def print_plan(plan: "Plan", *, request: "Request", target: Path) -> None:
-    """On standard output, since it is all that is asked for."""
+def print_plan(plan: "Plan", *, request: "Request", target: Path, size: tuple[int, int]) -> None:
+    """On standard output, since it is all that is asked for; ``size`` (height, width) is that of the result, which of
+    a part of a picture is less than the plan's."""
     import json
 
     from pixmend.cli.console import plain, print_facts, printable
@@ -42,15 +46,16 @@ def print_plan(plan: "Plan", *, request: "Request", target: Path) -> None:
     from pixmend.infer.memory import free
 
     if request.as_json:
-        typer.echo(json.dumps(_plain(plan, picture=request.picture, target=target), indent=2))
+        typer.echo(json.dumps(_plain(plan, picture=request.picture, target=target, size=size), indent=2))
         return
-    height, width = plan.output_size
-    whole, packed = memory_words(plan.output_bytes), memory_words(plan.output_bytes // 4)
+    height, width = size
+    values = plan.channels * height * width
+    whole, packed = memory_words(4 * values), memory_words(values)
     limit = f"{memory_words(request.memory)} allowed" if request.memory else f"{memory_words(free())} free"
     facts = {
         "result": f"{width} x {height}, {height * width / 1e6:.1f} megapixels: {whole} in memory, "
         f"{packed} in a file of 8 bits before compression",
-        "steps": "\n".join(map(str, plan.steps)),
+        "steps": "\n".join([*map(str, plan.steps), *([f"to {width} x {height}"] if plan.resampled else [])]),
         "on": f"{plan.device}, in {plan.precision}",
         "memory": f"about {memory_words(plan.peak_bytes)} for the whole program, {limit}",
         "time": f"about {time_words(plan.seconds)}",
@@ -61,7 +66,7 @@ def print_plan(plan: "Plan", *, request: "Request", target: Path) -> None:
     print_facts(console, printable(f"{request.picture} to {target}: nothing is done yet"), facts)
 
 
-def _plain(plan: "Plan", *, picture: Path, target: Path) -> dict[str, Any]:
+def _plain(plan: "Plan", *, picture: Path, target: Path, size: tuple[int, int]) -> dict[str, Any]:
     steps = [
         {
             "size": [step.size[1], step.size[0]],
@@ -76,8 +81,8 @@ def _plain(plan: "Plan", *, picture: Path, target: Path) -> dict[str, Any]:
     return {
         "picture": str(picture),
         "result": str(target),
-        "size": [plan.output_size[1], plan.output_size[0]],
-        "bytes": plan.output_bytes,
+        "size": [size[1], size[0]],
+        "bytes": 4 * plan.channels * size[0] * size[1],
         "device": plan.device,
         "precision": plan.precision,
         "peak_bytes": plan.peak_bytes,

@@ -82,10 +82,8 @@ def _enlarging(network: "Network", size: "Size", given: tuple[int, int], *, mode
     """The tasks that bring a picture to a size, or beyond it; ``alone`` where there are no others."""
     from pixmend.errors import PixmendError
     from pixmend.infer.sizing import chain_scale
-    from pixmend.tasks import scale_of
 
-    factor = size.factor(given)
-    have = {scale_of(task): task for task in reversed(network.tasks) if scale_of(task) > 1}
+    factor, have = size.factor(given), _enlargers(network)
     if size.of(given) != given and factor > 1 and not have:
         what = f"sr_x{size.scale:g}" if size.scale else f"that enlarges {factor:.3g} times"
         only = f"only {', '.join(network.tasks)}" if network.tasks else "but one that is not told"
@@ -94,6 +92,27 @@ def _enlarging(network: "Network", size: "Size", given: tuple[int, int], *, mode
     if scales or not alone:
         return tuple(have[scale] for scale in scales)
     return network.tasks if len(network.tasks) < 2 and not have else (RESIZE,)
+
+
+def _enlargers(network: "Network") -> dict[int, str]:
+    """The first task for each scale."""
+    from pixmend.tasks import scale_of
+
+    return {scale_of(task): task for task in reversed(network.tasks) if scale_of(task) > 1}
+
+
+def all_names(network: "Network", request: "Request") -> tuple[str, ...]:
+    """The tasks that pictures may take on their ways, whatever sizes they have.
+
+    Raises:
+        PixmendError: as ``find_way``, where it does not depend on the size.
+    """
+    names = tuple(_own_name(network, name, request.model) for name in request.asked)
+    if request.size is None:
+        return names or _unasked(network, request.model)
+    if _scale(network, names) == 1:
+        names += tuple(_enlargers(network).values())
+    return names or (network.tasks if len(network.tasks) < 2 else (RESIZE,))
 
 
 def _scale(network: "Network", names: tuple[str, ...]) -> int:
@@ -131,7 +150,7 @@ def _unasked(network: "Network", model: str) -> tuple[str, ...]:
 def said(way: Way, request: "Request") -> str | None:
     """What people should know of the way that is taken, and did not ask for."""
     if way.names == (RESIZE,):
-        return "nothing is to be enlarged, and nothing else was asked for: the picture is only made smaller"
+        return "nothing is to be enlarged, and nothing else was asked for: the picture is at most made smaller"
     if way.resampled > 1:
         return f"the weights enlarge less: the last {way.resampled:.3g} times are resampled, which adds no detail"
     if request.asked or request.size is not None:

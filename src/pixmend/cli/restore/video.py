@@ -8,6 +8,7 @@ import typer
 
 from pixmend.cli import console
 from pixmend.cli.restore import tasks
+from pixmend.cli.restore.outcome import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
     from pixmend.cli.restore.request import Request
     from pixmend.infer.pipeline import Pipeline
-    from pixmend.infer.video import RestoredVideo, VideoPlan
-
-_INTERRUPTED = 130
+    from pixmend.infer.video import Clip, RestoredVideo, VideoPlan
 
 
 def wanted(path: Path) -> bool:
@@ -44,7 +43,7 @@ def restore(request: "Request") -> None:
         raise PixmendError(f"{name} is for pictures: a video is stored as OUT is called, as deep as it is")
     network = pixmend.load(request.model)
     clip = look_at(request.picture)
-    way = tasks.find_way(network, request, clip.size)
+    way = tasks.find_way(network, request, _seen(clip.size, clip))
     suffix = request.picture.suffix.lower()
     name = "_".join([request.picture.stem, *way.words]) + (suffix if suffix in CONTAINERS else ".mkv")
     target = request.output or request.picture.with_name(name)
@@ -54,7 +53,7 @@ def restore(request: "Request") -> None:
         pipeline,
         clip.path,
         target=target,
-        size=way.size and _even(way.size, clip.chroma),
+        size=way.size and _even(_seen(way.size, clip), clip.chroma),
         quality=request.options.quality,
         lossless=request.options.lossless,
         strip=request.options.strip,
@@ -73,6 +72,12 @@ def restore(request: "Request") -> None:
         typer.echo(json.dumps(_plain(plan, done), indent=2))
     elif done is not None and not request.quiet:
         _report(done)
+
+
+def _seen(size: tuple[int, int], clip: "Clip") -> tuple[int, int]:
+    """As people see it of one as stored, and back: a width that is asked for is what they see."""
+    height, width = size
+    return (width, height) if clip.turned else size
 
 
 def _even(size: tuple[int, int], chroma: tuple[int, int]) -> tuple[int, int]:
@@ -105,7 +110,7 @@ def _work(pipeline: "Pipeline", plan: "VideoPlan", *, request: "Request") -> "Re
             request.notes.print(
                 f"{plan.target}: interrupted, and all finished frames are kept: the same command goes on"
             )
-            raise typer.Exit(_INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def _bar(notes: "Console") -> "Progress":
@@ -123,9 +128,11 @@ def _bar(notes: "Console") -> "Progress":
 
 
 def _report(done: "RestoredVideo") -> None:
+    from pixmend.infer.video.plan import counted
+
     for warning in done.warnings:
         console.notes().print(console.printable(f"{done.target}: {warning}"))
-    parts = [f"{done.frames} frames of {done.size[1]} x {done.size[0]}"]
+    parts = [f"{counted(done.frames, 'frame')} of {done.size[1]} x {done.size[0]}"]
     parts += [f"{done.resumed} of them from an earlier run"] if done.resumed else []
     parts += [f"{done.reused} the same as the one before"] if done.reused else []
     typer.echo(console.printable(f"{done.target}: {', '.join(parts)}, {done.seconds:.1f} s"))

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Ways:
     """Call it for the way of a picture; ``pipelines`` are one of each device named, between commas.
 
-    The network is that of the request, or one that was loaded before.
+    These have all tasks that a picture may need, so that the memory is divided for the largest network, and the tiles
+    of the first picture do not decide about the others'. The network is that of the request, or one that was loaded
+    before.
 
     Raises:
         PixmendError: no such weights or device, a task they do not have, or a network of two views, of which a folder
@@ -38,14 +40,14 @@ class Ways:
         sizes = (size_of(job.source / item.name) for item in job.items) if job else ()
         size = next(filter(None, sizes), (256, 256))
         self.first = tasks.find_way(network, request, size)
+        names = tasks.all_names(network, request)
         self.pipelines: list[Pipeline] = []
         self._networks = {}
         for device in request.device.split(","):
             own = deepcopy(network) if self.pipelines else network  # one network cannot be on two devices
-            made = request.pipeline(own, self.first.names, device=device.strip())
+            made = request.pipeline(own, names, device=device.strip())
             self._networks[str(made.device)] = own
-            self._known[str(made.device), self.first.names] = made
-            self._names[made] = self.first.names
+            self._known[str(made.device), names] = made
             self.pipelines.append(made)
         if self.pipelines[0].networks[0].in_channels == 6:
             raise PixmendError(
@@ -58,17 +60,18 @@ class Ways:
         device = str(pipeline.device)
         found = tasks.find_way(self._networks[device], self._request, size)
         with self._making:
-            if (device, found.names) not in self._known:
+            made = self._known.get((device, found.names))
+            if made is None:
                 made = self._request.pipeline(self._networks[device], found.names, device=device)
                 self._known[device, found.names] = made
-                self._names[made] = found.names
+            self._names[made] = found.names
         told = tasks.said(found, self._request) if found.resampled > 1 else None
-        return Way(pipeline=self._known[device, found.names], size=found.size, told=told)
+        return Way(pipeline=made, size=found.size, told=told)
 
     @property
     def chains(self) -> list[list[str]]:
         """The tasks of the pictures so far, each chain once."""
-        return [list(names) for names in dict.fromkeys(self._names.values())]
+        return [list(names) for names in dict.fromkeys(self._names.values())] or [list(self.first.names)]
 
     def facts(self, pipeline: "Pipeline") -> Mapping[str, Any]:
         """What is written into the results of how a pipeline makes them."""

@@ -10,7 +10,7 @@ from pixmend.image import WriteOptions
 from pixmend.infer.cluster.listing import Naming
 from pixmend.infer.cluster.place import Place
 from pixmend.infer.folder import FAILURES, Record
-from pixmend.infer.folder.job import _ignores_case, _suffix
+from pixmend.infer.folder.job import ignores_case, suffix_for
 from pixmend.infer.folder.record import owns_failures, write_failures
 
 
@@ -61,7 +61,9 @@ def plan_cluster(
         PixmendError: no pictures can be there, an unknown format, results among which the pictures lie, or a place for
             them that is not empty (unless ``skip_existing`` or ``force``).
     """
-    suffix, pictures, results = _suffix(format), _absolute(source), _absolute(out)
+    suffix, pictures, results = suffix_for(format), _absolute(source), _absolute(out)
+    if pictures.local is not None and pictures.local.is_file():
+        raise PixmendError(f"{source}: is a file, and a cluster is for folders: leave --cluster out")
     if not pictures.is_folder():
         raise PixmendError(f"{source}: no such folder, or nothing in it")
     if results.holds(pictures):
@@ -79,8 +81,8 @@ def plan_cluster(
         )
     naming = Naming(
         suffix=suffix,
-        fold=local is not None and _ignores_case(local),
-        without=results.identity() if there or local is None else None,
+        fold=local is not None and ignores_case(local),
+        without=results,
     )
     return ClusterJob(
         source=pictures,

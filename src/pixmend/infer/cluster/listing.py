@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,7 @@ from pixmend.image import SUFFIXES
 from pixmend.infer.cluster.place import Place
 from pixmend.infer.folder import Item
 from pixmend.infer.folder.find import natural
-from pixmend.infer.folder.job import _target
+from pixmend.infer.folder.job import target_of
 
 _Identity = tuple[object, ...]
 
@@ -54,8 +55,8 @@ class Naming:
     """Of all results; None where each keeps its own."""
     fold: bool
     """Whether a and A are one file there."""
-    without: tuple[object, ...] | None
-    """The identity of the folder of the results, should it lie among the pictures."""
+    without: Place
+    """That of the results, should it lie among the pictures; made after this is told, and before anything is listed."""
 
 
 def units(source: Place, naming: Naming) -> list[Unit]:
@@ -108,11 +109,14 @@ def _walk(
     source: Place, unit: Unit, naming: Naming, above: tuple[_Identity, ...]
 ) -> Iterator[tuple[str, _Inner | PixmendError]]:
     waiting: list[tuple[str, tuple[_Identity, ...]]] = [(unit.folder, above)]
+    left_out: _Identity | None = None
+    with suppress(OSError):
+        left_out = naming.without.identity()
     while waiting:
         folder, above = waiting.pop()
         try:
             here = source.identity(folder)
-            if here == naming.without or here in above:
+            if here == left_out or here in above:
                 continue
             inner = _look(source, folder, naming)
         except (PixmendError, OSError) as error:
@@ -142,7 +146,7 @@ def _named(pictures: list[str], naming: Naming) -> tuple[list[tuple[str, str]], 
     """Pictures of one folder with the names of their results; and those of which two would have one name."""
     taken: dict[str, list[tuple[str, str]]] = {}
     for name in pictures:
-        target = _target(Path(name), naming.suffix).as_posix()
+        target = target_of(Path(name), naming.suffix).as_posix()
         key = unicodedata.normalize("NFC", target).casefold() if naming.fold else target
         taken.setdefault(key, []).append((name, target))
     items = [pairs[0] for pairs in taken.values() if len(pairs) == 1]

@@ -1,26 +1,24 @@
 """A folder job on Ray Data: folders are listed, chunks of pictures restored and records gathered, all at once."""
 
-import contextlib
 import queue
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pixmend.errors import PixmendError
-from pixmend.files import locked
-from pixmend.infer.cluster.job import ClusterJob
+from pixmend.infer.cluster.job import ClusterJob, plan_cluster
 from pixmend.infer.cluster.ledger import WORK
 from pixmend.infer.cluster.listing import Unit, chunks, units
 from pixmend.infer.cluster.setup import Make, Setup, plainly
-from pixmend.infer.cluster.starting import LOCAL, last_line, settings, started
+from pixmend.infer.cluster.starting import LOCAL, check_reached, last_line, settings, started
 from pixmend.infer.cluster.telling import Told
 from pixmend.infer.cluster.worker import Worker
 from pixmend.infer.folder import Record
-from pixmend.infer.folder.journal import PLACE
+from pixmend.infer.folder.journal import clear, open_journal
 from pixmend.models.base import MultiTask, Restorer
 
 CHUNK = 16
@@ -70,7 +68,8 @@ class ClusterRun:
 
     def __iter__(self) -> Iterator[Record]:
         failed: list[Record] = []
-        with _alone(self.job), started(self._address, self._cores) as ray:
+        check_reached(self._address)
+        with self._alone(), started(self._address, self._cores) as ray:
             listed = units(self.job.source, self.job.naming)
             try:
                 for told in self._telling(ray, listed):
@@ -84,6 +83,11 @@ class ClusterRun:
             finally:
                 self._tidy()
                 self._keep(failed)
+
+    def _alone(self) -> AbstractContextManager[object]:
+        """No other process of this machine writes results there; of an object store nobody can tell."""
+        local = self.job.out.local
+        return nullcontext() if local is None else open_journal(local)
 
     def _telling(self, ray: Any, listed: list[Unit]) -> Iterator[Told]:
         """What workers tell, as they do, until all is done or the job is to stop."""
@@ -127,16 +131,7 @@ class ClusterRun:
         if self._device == "cuda" and not gpus:
             raise PixmendError(f"cluster {self._address}: has no GPU: leave the device out")
         count = max(1, gpus or int(resources.get("CPU", 1)))
-        setup = Setup(
-            source=self.job.source,
-            out=self.job.out,
-            options=self.job.options,
-            skip_existing=self.job.skip_existing,
-            force=self.job.force,
-            run=self._run,
-            make=self._make,
-            device="cuda" if gpus else "cpu",
-        )
+        setup = Setup(job=self.job, run=self._run, make=self._make, device="cuda" if gpus else "cpu")
         rows = [{"folder": unit.folder, "below": unit.below} for unit in listed]
         listing = partial(_listing, job=self.job, size=self._chunk)
         return (
@@ -154,13 +149,10 @@ class ClusterRun:
 
     def _tidy(self) -> None:
         """Remove what this run needed, and what workers that were killed have left beside the results."""
-        self.job.out.remove(f"{WORK}/{self._run}")
-        if (local := self.job.out.local) is not None:
-            for left in (local / PLACE).iterdir():
-                if left.is_file() and left.name != _LOCK:
-                    left.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                (local / WORK).rmdir()
+        local = self.job.out.local
+        self.job.out.remove(WORK if local is not None else f"{WORK}/{self._run}")
+        if local is not None:
+            clear(local)
 
     def _keep(self, failed: list[Record]) -> None:
         try:
@@ -168,9 +160,6 @@ class ClusterRun:
         except PixmendError:  # on a full disk there is no room for them either
             if self.stopped is None:
                 raise
-
-
-_LOCK = "journal.jsonl"
 
 
 class _Sent(Worker):
@@ -189,22 +178,6 @@ def _listing(row: Mapping[str, Any], *, job: ClusterJob, size: int) -> Iterator[
         yield {"chunk": chunk.text()}
 
 
-@contextmanager
-def _alone(job: ClusterJob) -> Iterator[None]:
-    """No other process of this machine writes results there; of an object store nobody can tell."""
-    local = job.out.local
-    if local is None:
-        yield
-        return
-
-    def refuse() -> None:
-        raise PixmendError(f"{local}: another pixmend is writing its results here: wait for it, or name another folder")
-
-    job.out.write(f"{PLACE}/.begun", b"")  # makes the folder, or says why not
-    with locked(local / PLACE / _LOCK, refuse):
-        yield
-
-
 def restore_cluster(
     network: Restorer | MultiTask,
     source: str | Path,
@@ -221,7 +194,5 @@ def restore_cluster(
     Raises:
         PixmendError: as ``plan_cluster``, before any work; as ``ClusterRun`` on iterating.
     """
-    from pixmend.infer.cluster.job import plan_cluster
-
     job = plan_cluster(str(source), str(out), format=format, skip_existing=skip_existing, force=force)
     return ClusterRun(job, network, make=partial(plainly, task=task), address=address)

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixmend.image import WriteOptions
-from pixmend.infer.cluster.place import Place
+from pixmend.infer.cluster.job import ClusterJob
 from pixmend.infer.folder import Found, Job
 from pixmend.infer.folder.passage import Facts
 from pixmend.infer.folder.way import Choose, straight
@@ -30,26 +29,22 @@ Make = Callable[[Restorer | MultiTask, str, int | None], Making]
 class Setup:
     """All that a worker needs to know, sent to each of them once."""
 
-    source: Place
-    out: Place
-    options: WriteOptions
-    skip_existing: bool
-    force: bool
+    job: ClusterJob
     run: str
     make: Make
     device: str
 
-    def job(self, spare: Path) -> Job:
-        """The folder job that a picture is of, on this machine's disk."""
+    def folder_job(self, spare: Path) -> Job:
+        """The one that a picture is of, on this machine's disk."""
         return Job(
-            source=self.source.local or spare / "in",
-            out=self.out.local or spare / "out",
+            source=self.job.source.local or spare / "in",
+            out=self.job.out.local or spare / "out",
             items=(),
             found=Found(files=(), hidden=0, others=0, unreadable=()),
-            options=self.options,
+            options=self.job.options,
             suffix=None,
-            skip_existing=self.skip_existing,
-            force=self.force,
+            skip_existing=self.job.skip_existing,
+            force=self.job.force,
         )
 
 

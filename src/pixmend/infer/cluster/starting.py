@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,23 @@ from pixmend.errors import PixmendError
 
 LOCAL = "local"
 """The address of a cluster that is started on this machine and stopped afterwards."""
+_PATIENCE = 5
 _STORE = 200_000_000  # bytes: names and records, and the network once
+
+
+def check_reached(address: str) -> None:
+    """That somebody listens, where the address names a machine: Ray tries for minutes.
+
+    Raises:
+        PixmendError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise PixmendError(f"cluster {address}: cannot be reached: {error}: was Ray started there?") from error
 
 
 @contextmanager

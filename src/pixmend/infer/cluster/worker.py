@@ -75,10 +75,10 @@ class Worker:
         share = int(free() * FREE_SHARE / (os.cpu_count() or 1))
         making = setup.make(network, setup.device, share if setup.device == "cpu" else None)
         self._pipeline, self._choose = making.pipeline, making.choose
-        self.setup, self.ledger, self._listening = setup, Ledger(out=setup.out), Listening()
-        self._earlier = look_up(setup.out.local) if setup.out.local is not None else None
+        self.setup, self.ledger, self._listening = setup, Ledger(out=setup.job.out), Listening()
+        self._earlier = look_up(setup.job.out.local) if setup.job.out.local is not None else None
         journal: Any = None  # each picture has one of its own
-        self._passage = Passage(job=setup.job(Path()), journal=journal, facts=making.facts)
+        self._passage = Passage(job=setup.folder_job(Path()), journal=journal, facts=making.facts)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """As Ray calls it: the texts of chunks to the texts of what is told of them."""
@@ -89,9 +89,9 @@ class Worker:
         records = [failed(*each) for each in chunk.failed]
         full: str | None = None
         try:
-            deaths = Deaths.of(self.setup.out, self.setup.run, chunk.items)
+            deaths = Deaths.of(self.setup.job.out, self.setup.run, chunk.items)
             with _spare(self.setup) as spare, ThreadPoolExecutor(_AHEAD) as hands, self._listening:
-                fetched = [hands.submit(self.setup.source.fetch, name, spare / "in") for name, _ in chunk.items]
+                fetched = [hands.submit(self.setup.job.source.fetch, name, spare / "in") for name, _ in chunk.items]
                 for pair, source in zip(chunk.items, fetched, strict=True):
                     record, error = self._picture(item_of(pair), source, spare, deaths)
                     records.append(record)
@@ -116,9 +116,9 @@ class Worker:
                     item=item,
                     path=path,
                     picture=digest(path),
-                    there=self.setup.out.digest(item.target.as_posix()),
+                    there=self.setup.job.out.digest(item.target.as_posix()),
                     way=self._choose(self._pipeline, size or (1, 1)),
-                    job=self.setup.job(spare),
+                    job=self.setup.folder_job(spare),
                     heard=heard,
                     started=started,
                     pixels=pixels,
@@ -148,13 +148,13 @@ class Worker:
         made = self.ledger.read(target.as_posix(), result=there)
         if made is None and self._earlier is not None and (known := self._earlier.made_of(target, result=there)):
             made = Made(picture=known[0], job=known[1], result=there, run="", record=ticket.record().plain())
-        if made is None and not setup.force:
+        if made is None and not setup.job.force:
             raise PixmendError("its result exists and is none of this command's: move it away, or give --force")
-        if made is None or (made.picture, made.job) != (ticket.picture, self._passage._identity(ticket.way)):
+        if made is None or (made.picture, made.job) != (ticket.picture, self._passage.identity(ticket.way)):
             return None
         if made.run == setup.run:  # by a worker that has died since
             return record_of(made.record)
-        if setup.skip_existing:
+        if setup.job.skip_existing:
             return record_of(made.record | {"status": "skipped", "warnings": []})
         return None
 
@@ -163,7 +163,7 @@ class Worker:
         before = read_picture(ticket.path)
         if digest(ticket.path) != ticket.picture:
             raise PixmendError(f"{ticket.path}: has changed while it was read: run again")
-        if job.out != self.setup.out.local:
+        if job.out != self.setup.job.out.local:
             (job.out / PLACE).mkdir(parents=True, exist_ok=True)
         note = _Note(self, ticket)
         passage = replace(self._passage, job=job, journal=note)  # pyright: ignore[reportArgumentType]
@@ -175,15 +175,18 @@ class Worker:
             through=ticket.way.pipeline,
             progress=lambda done, total: None,
         )
-        if self.setup.out.local is None:
-            self.setup.out.upload(job.out / item.target, item.target.as_posix())
+        if self.setup.job.out.local is None:
+            self.setup.job.out.upload(job.out / item.target, item.target.as_posix())
         return note.record
 
     def _reason(self, error: Exception, item: Item, spare: Path) -> str:
         """One line, without the names that stand beside it."""
-        text, job = " ".join(str(error).split()), self.setup.job(spare)
+        text, job = " ".join(str(error).split()), self.setup.folder_job(spare)
         paths = (job.source / item.name, job.out / item.target)
-        addresses = (self.setup.source.address(item.name.as_posix()), self.setup.out.address(item.target.as_posix()))
+        addresses = (
+            self.setup.job.source.address(item.name.as_posix()),
+            self.setup.job.out.address(item.target.as_posix()),
+        )
         for name in (*map(str, paths), *addresses):
             text = text.removeprefix(f"{name}: ")
         if isinstance(error, PixmendError):
@@ -208,7 +211,7 @@ class _Note:
 @contextmanager
 def _spare(setup: Setup) -> Iterator[Path]:
     """Room for copies where a place is no disk; what workers that were killed have left there is removed."""
-    if setup.source.local is not None and setup.out.local is not None:
+    if setup.job.source.local is not None and setup.job.out.local is not None:
         yield Path()
         return
     for left in Path(tempfile.gettempdir()).glob(f"{_SPOOL}*"):

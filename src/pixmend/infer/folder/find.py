@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pixmend.errors import PixmendError
 from pixmend.image import SUFFIXES
+from pixmend.infer.folder.journal import PLACE
 
 _NUMBER = re.compile("([0-9]+)")
 
@@ -21,6 +22,8 @@ class Found:
     hidden: int
     others: int
     """Files that are no pictures by their names."""
+    results: int = 0
+    """Folders below with the results of other jobs, which are not taken for pictures."""
     unreadable: tuple[tuple[Path, str], ...]
     """Folders that could not be looked into, relative as well, and why."""
 
@@ -37,7 +40,7 @@ def find_pictures(folder: Path, *, without: Path | None = None) -> Found:
         raise PixmendError(f"{folder}: {'is no folder' if folder.exists() else 'no such folder'}")
     left_out = _identity(without) if without is not None and without.is_dir() else None
     files: list[Path] = []
-    hidden = others = 0
+    hidden = others = results = 0
     unreadable: list[tuple[Path, str]] = []
     waiting: list[tuple[Path, tuple[tuple[int, int], ...]]] = [(Path(), ())]
     while waiting:
@@ -50,19 +53,37 @@ def find_pictures(folder: Path, *, without: Path | None = None) -> Found:
         except OSError as error:
             unreadable.append((name, f"cannot be looked into: {error.strerror or error}"))
             continue
+        if name != Path() and _holds_results(folder / name):
+            results += 1
+            continue
         for entry in entries:
             if entry.name.startswith("."):
                 hidden += 1
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 waiting.append((name / entry.name, (*above, here)))
-            elif entry.name.lower().endswith(SUFFIXES) and (entry.is_file() or entry.is_symlink()):
+            elif entry.name.lower().endswith(SUFFIXES) and (entry.is_symlink() or entry.is_file()):
                 files.append(name / entry.name)
             else:
                 others += 1
     if unreadable and unreadable[0][0] == Path():
         raise PixmendError(f"{folder}: {unreadable[0][1]}")
     files.sort(key=natural)
-    return Found(files=tuple(files), hidden=hidden, others=others, unreadable=tuple(sorted(unreadable)))
+    return Found(
+        files=tuple(files), hidden=hidden, others=others, results=results, unreadable=tuple(sorted(unreadable))
+    )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _holds_results(folder: Path) -> bool:
+    """Whether a job, here or on a cluster, has its results in it."""
+    place = folder / PLACE
+    return (place / "journal.jsonl").is_file() or (place / "made").is_dir()
 
 
 def natural(path: Path) -> tuple[object, ...]:

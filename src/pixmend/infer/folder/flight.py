@@ -19,7 +19,7 @@ from PIL import Image
 from pixmend.errors import PixmendError
 from pixmend.image import WRITABLE
 from pixmend.image.metadata import orientation_of
-from pixmend.infer.device import default_memory
+from pixmend.infer.device import default_memory, largest_tile
 from pixmend.infer.folder.way import Way
 from pixmend.infer.forecast import memory_words
 from pixmend.infer.pipeline import Pipeline
@@ -32,7 +32,6 @@ Measured on pictures of 2.6 megapixels: reading 8 to 15, of a TIFF of 16 bits 30
 """
 _PACKED = {"WEBP": 50, "AVIF": 50}
 """The latter, of formats whose encoders hold more."""
-_TILE = 192
 _ARENA_MAX = -8
 
 
@@ -88,12 +87,17 @@ def share_memory(pipelines: Sequence[Pipeline]) -> Shares:
 
 
 def _work(pipeline: Pipeline, *, smallest: bool = False) -> int:
-    """Bytes for the tiles of this pipeline: those asked for, the smallest, or the largest that are worth it here."""
+    """Bytes for the tiles of this pipeline: those asked for, the smallest, or the largest that are worth it here.
+
+    As large as those of a picture alone, where there is room, or its tiles would be others than here.
+    """
     found = 0
     for network, footprint in zip(pipeline.networks, pipeline.footprints, strict=True):
-        side = pipeline.tile or (smallest_tile(network.multiple) if smallest else _TILE)
-        side = network.fixed_size or -(-side // network.multiple) * network.multiple
-        found = max(found, footprint.at(side**2 if smallest or not network.fixed_size else _TILE**2))
+        grid = network.multiple
+        worth = largest_tile(pipeline.device, multiple=grid, bytes_per_pixel=footprint.per_pixel)
+        side = pipeline.tile or (smallest_tile(grid) if smallest else worth)
+        side = network.fixed_size or -(-side // grid) * grid
+        found = max(found, footprint.at(side**2 if smallest or not network.fixed_size else worth**2))
     return found
 
 

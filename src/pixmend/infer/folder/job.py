@@ -37,7 +37,7 @@ class Job:
 
     def item(self, name: Path) -> Item:
         """For a picture that is found later on."""
-        return Item(name=name, target=_target(name, self.suffix))
+        return Item(name=name, target=target_of(name, self.suffix))
 
 
 def plan_job(
@@ -59,7 +59,7 @@ def plan_job(
             which the results have one name, results that exist (unless ``skip_existing`` or ``force``), or that would
             replace a picture.
     """
-    suffix = _suffix(format)
+    suffix = suffix_for(format)
     if out.exists() and not out.is_dir():
         raise PixmendError(f"{out}: is a file, expected a folder for the results")
     if out.exists() and source.is_dir() and out.samefile(source):
@@ -67,7 +67,7 @@ def plan_job(
     found = find_pictures(source, without=out)
     if not found.files and not found.unreadable and not may_be_empty:
         raise PixmendError(f"{source}: no pictures in it or below: expected files ending in {', '.join(SUFFIXES)}")
-    items = tuple(Item(name=name, target=_target(name, suffix)) for name in found.files)
+    items = tuple(Item(name=name, target=target_of(name, suffix)) for name in found.files)
     _check_names(items, out)
     if not owns_failures(out):
         raise PixmendError(f"{out / FAILURES}: is not of this command, which would replace it: move it away")
@@ -84,7 +84,7 @@ def plan_job(
     )
 
 
-def _suffix(format: str | None) -> str | None:
+def suffix_for(format: str | None) -> str | None:
     if format is None:
         return None
     suffix = f".{format.lower().removeprefix('.')}"
@@ -94,7 +94,7 @@ def _suffix(format: str | None) -> str | None:
     return suffix
 
 
-def _target(name: Path, suffix: str | None) -> Path:
+def target_of(name: Path, suffix: str | None) -> Path:
     """The name as it is where its ending already says the format."""
     own = WRITABLE.get(name.suffix.lower())
     if own is not None and (suffix is None or own == WRITABLE[suffix]):
@@ -103,7 +103,7 @@ def _target(name: Path, suffix: str | None) -> Path:
 
 
 def _check_names(items: tuple[Item, ...], out: Path) -> None:
-    fold = _ignores_case(out)
+    fold = ignores_case(out)
     seen: dict[str, Item] = {}
     clashes: list[tuple[Item, Item]] = []
     for item in items:
@@ -122,7 +122,7 @@ def _check_names(items: tuple[Item, ...], out: Path) -> None:
         )
 
 
-def _ignores_case(folder: Path) -> bool:
+def ignores_case(folder: Path) -> bool:
     """Whether a and A are one file there; nothing is written to find out."""
     for place in (folder.absolute(), *folder.absolute().parents):
         other = place.with_name(place.name.swapcase()) if place.name else place

@@ -102,11 +102,16 @@ def open_journal(out: Path) -> Iterator[Journal]:
     except OSError as error:
         raise not_writable(path, error) from error
     with locked(path, refuse) as file:
-        for left in place.iterdir():
-            if left != path:
-                with suppress(OSError):
-                    left.unlink()
+        clear(out)
         yield Journal(file, path)
+
+
+def clear(out: Path) -> None:
+    """Remove the files that jobs which were killed have left in the hidden folder; for the holder of the journal."""
+    for left in (out / PLACE).iterdir():
+        if left.name != _NAME:
+            with suppress(OSError):
+                left.unlink()
 
 
 def look_up(out: Path) -> Journal:

@@ -51,7 +51,7 @@ class Passage:
         made_of = self.journal.made_of(item.target, result=digest(target)) if target.is_file() else None
         if made_of is None and not self.job.force:
             raise PixmendError(f"{target}: exists and is none of this command's results: move it away, or give --force")
-        return made_of == (picture, self._identity(way))
+        return made_of == (picture, self.identity(way))
 
     def restore(
         self, item: Item, before: Picture, *, picture: str, way: Way, through: Pipeline, progress: Progress
@@ -62,6 +62,7 @@ class Passage:
             PixmendError: the picture cannot be restored, or the result not be written.
         """
         target = self.job.out / item.target
+        options = self.job.options.fitting(target.suffix)
         # A name of the same ending in the job's own folder, where nothing is left of a job that is killed.
         part = self.job.out / PLACE / f"{secrets.token_hex(6)}{target.suffix}"
         try:
@@ -72,14 +73,14 @@ class Passage:
                 alpha=before.alpha is not None,
                 channels=len(before.pixels),
                 depth=before.depth,
-                options=self.job.options,
+                options=options,
             )
             after = restore_picture(through, before, size=way.size, progress=progress)
             if way.told is not None:
                 logger.warning("%s", way.told)
             made = self._made(item, picture=picture, way=way, plan=plan)
-            write_picture(part, after, options=self.job.options, provenance=made)
-            self._place(part, item=item, picture=picture, identity=self._identity(way))
+            write_picture(part, after, options=options, provenance=made)
+            self._place(part, item=item, picture=picture, identity=self.identity(way))
         except PixmendError as error:
             raise PixmendError(str(error).replace(str(part), str(target))) from error
         finally:
@@ -103,10 +104,12 @@ class Passage:
             return None
         cut = {step.tile for step in plan.steps if len(step.tiles) > 1}
         tile = way.pipeline.tile or (cut.pop() if len(cut) == 1 else None)
+        stored = asdict(self.job.options.fitting(item.target.suffix))
         own = {"picture": item.name.name, "sha256": picture, "tile": tile}
+        own["options"] = {name: value for name, value in stored.items() if value}
         return {**self._about(way.pipeline)[1], **own, **({"size": list(way.size)} if way.size else {})}
 
-    def _identity(self, way: Way) -> str:
+    def identity(self, way: Way) -> str:
         """Digest of all that decides what a result is: networks, precision, size, options and version.
 
         Tiles, memory and device are left out, with which results differ by less than a level: a job may go on

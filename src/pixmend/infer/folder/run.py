@@ -37,7 +37,8 @@ class FolderRun:
     """The work on a job: iterate over it once, a ``Record`` of each file as it is done.
 
     ``pipelines`` are one of each device; what they may hold at most, the pictures in flight included, is what the
-    first one of the CPU may. ``choose`` finds another way for a picture of another size. ``facts`` are written into
+    first one of the CPU may. ``choose`` finds another way for a picture of another size; the memory is divided for
+    the networks of ``pipelines`` all the same, which should have the largest of all ways. ``facts`` are written into
     each result, with the name and digest of its picture. ``items`` are instead of those of the job, maybe without
     end; None among them is a moment in which there is nothing to do.
 

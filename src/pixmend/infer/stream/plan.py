@@ -23,7 +23,7 @@ from pixmend.image.bands_write import GROWING
 from pixmend.image.picture import Depth, FilePath
 from pixmend.image.strips import strip_rows
 from pixmend.infer.fingerprint import fingerprint
-from pixmend.infer.forecast import Plan, time_words
+from pixmend.infer.forecast import Plan, memory_words, time_words
 from pixmend.infer.pipeline import Pipeline
 from pixmend.infer.resample import Resample
 from pixmend.infer.stream.journal import place_of
@@ -87,10 +87,10 @@ class StreamPlan:
 
     def __str__(self) -> str:
         steps = self.steps.steps_words
-        disk = f"{self.needed_bytes / 1e9:.2f} to {self.raw_bytes / 1e9:.2f}"
+        disk = f"{memory_words(self.needed_bytes)} to {memory_words(self.raw_bytes)}"
         lines = (
             f"{steps}; {self.steps.device}, {self.steps.precision}",
-            f"{self.bands} bands, at most {self.peak_bytes / 1e9:.1f} GB of memory, {disk} GB on the disk as "
+            f"{self.bands} bands, at most {memory_words(self.peak_bytes)} of memory, {disk} on the disk as "
             f"{self.format} of {self.depth} bits",
         )
         if self.seconds is not None:
@@ -129,8 +129,10 @@ def plan_stream(
     if pipeline._measures and len(pipeline._measured) < len(pipeline.networks):
         raise PixmendError("overlap 'measured' looks at the whole picture, which is streamed: give a number of pixels")
     depth = options.depth or banded.picture.depth
-    held = _held(pipeline, banded, size=size, depth=depth)
-    steps = _bounded(pipeline, (memory or pipeline.memory or MEMORY) - _PROGRAM - held).plan(banded.size, size=size)
+    room = (memory or pipeline.memory or MEMORY) - _PROGRAM
+    tallest = _bounded(pipeline, room).plan(banded.size, size=size)  # for with rows held, tiles can only be smaller
+    held = _held(pipeline, banded, size=size, depth=depth, steps=tallest)
+    steps = _bounded(pipeline, room - held).plan(banded.size, size=size)
     channels = _channels(pipeline, banded.channels)
     found = check_output(
         target,
@@ -169,11 +171,11 @@ def _bounded(pipeline: Pipeline, working: int) -> Pipeline:
     return bounded
 
 
-def _held(pipeline: Pipeline, banded: Banded, *, size: tuple[int, int] | None, depth: int) -> int:
+def _held(pipeline: Pipeline, banded: Banded, *, size: tuple[int, int] | None, depth: int, steps: Plan) -> int:
     """Bytes of the rows that are in memory: of the file, of results between networks, of what is packed."""
     height, width = banded.size
     made = height * pipeline.scale, width * pipeline.scale
-    tall = 192 if pipeline.tile is None else pipeline.tile
+    tall = max(len(span) for step in steps.steps for span in step.tiles.rows)
     if banded.picture.alpha is not None:
         tall = max(tall, Resample(banded.size, size or made).most)
     stored = width * (banded.channels + (banded.picture.alpha is not None)) * banded.picture.depth // 8
@@ -225,7 +227,7 @@ def _check_room(plan: StreamPlan) -> None:
     free = shutil.disk_usage(plan.target.parent).free + there
     if plan.needed_bytes > free:
         raise PixmendError(
-            f"{plan.target}: takes at least {plan.needed_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: "
+            f"{plan.target}: takes at least {memory_words(plan.needed_bytes)}, and {memory_words(free)} are free: "
             "free space or choose another folder"
         )
 

@@ -86,7 +86,7 @@ def carry_out(
     facts = facts_of(plan, pipeline, source=digest(plan.source.path), provenance=provenance)
     facts = json.loads(json.dumps(facts))
     with open_journal(plan.target) as journal, _saying_full(plan, journal):
-        _resume(journal, facts)
+        resume(journal, facts)
         resumed = sum(line["rows"] for line in journal.lines)
         chain = Chain(pipeline, plan, progress, folder=journal.part.parent)
         if journal.finished is None:
@@ -101,7 +101,7 @@ def carry_out(
     return Streamed(target=plan.target, size=plan.steps.output_size, resumed_rows=resumed, warnings=warnings)
 
 
-def _resume(journal: Journal, facts: Mapping[str, Any]) -> None:
+def resume(journal: Journal, facts: Mapping[str, Any]) -> None:
     """Go on with what is there, if it was made so; else begin."""
     before = journal.facts
     if before is not None and before != facts:

@@ -69,6 +69,11 @@ class Clip:
     notes: tuple[str, ...]
     """What a person should hear before the work."""
 
+    @property
+    def turned(self) -> bool:
+        """Whether it is shown lying on its side, so that rows are what people see as columns."""
+        return self.display is not None and self.display[0] == 0 == self.display[4]
+
 
 def library() -> Any:
     """PyAV.
@@ -181,8 +186,10 @@ def _seconds(container: "InputContainer", stream: "VideoStream") -> float:
 
 
 def _chroma(layout: Any) -> tuple[int, int]:
-    if layout.is_rgb or len(layout.components) < 3:
+    if layout.is_rgb:
         return 1, 1
+    if len(layout.components) < 3:
+        return 2, 2  # grey has none, and 4:2:0 is what all players show
     return 64 // (layout.chroma_height(64) or 64), 64 // (layout.chroma_width(64) or 64)
 
 

@@ -34,8 +34,7 @@ class Pieces:
         self._kept = Kept(journal.part.with_name("frames.part"), plan.coding, maker=journal.facts)
         self.frames = frames_in(journal)
         """That there are, in pieces and kept for the next one."""
-        part.truncate(journal.end)
-        part.seek(journal.end)
+        part.seek(journal.end)  # what is beyond it is written over, and never read
         for kept in self._kept.load(self.frames):
             self._encode(kept)
 

@@ -65,14 +65,13 @@ class VideoPlan:
         return self.clip.notes + self.coding.notes
 
     def __str__(self) -> str:
-        clip, pieces = self.clip, math.ceil(self.clip.frames / self.piece)
-        what = "1 frame" if clip.frames == 1 else f"{clip.frames} frames"
+        clip, pieces = self.clip, counted(math.ceil(self.clip.frames / self.piece), "piece")
         rate = f"{float(clip.rate):.2f}".rstrip("0").rstrip(".")
         return "\n".join(
             (
-                f"{what} at {rate} a second, each on its own: {self.steps}",
-                f"{pieces} pieces of {self.piece} frames as {self.coding}, roughly {memory_words(self.result_bytes)} "
-                f"and for a moment twice that; {len(clip.copied)} other streams copied",
+                f"{counted(clip.frames, 'frame')} at {rate} a second, each on its own: {self.steps}",
+                f"{pieces} of {self.piece} frames as {self.coding}, roughly {memory_words(self.result_bytes)} "
+                f"and for a moment twice that; {counted(len(clip.copied), 'other stream')} copied",
                 f"about {time_words(self.seconds)} in all",
             )
         )
@@ -127,6 +126,11 @@ def _tile(pipeline: Pipeline, steps: Plan) -> int | None:
         return None
     cut = [step.tile for step in steps.steps if len(step.tiles) > 1]
     return min(cut) if cut else max(step.tile for step in steps.steps)
+
+
+def counted(number: int, what: str) -> str:
+    """1 frame, 2 frames."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def with_tile(pipeline: Pipeline, tile: int | None) -> Pipeline:

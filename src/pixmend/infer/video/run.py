@@ -26,7 +26,7 @@ from pixmend.infer.guard import Damaged
 from pixmend.infer.pipeline import Pipeline, Progress
 from pixmend.infer.resample import Resample
 from pixmend.infer.stream.journal import Journal, open_journal
-from pixmend.infer.stream.run import _resume
+from pixmend.infer.stream.run import resume
 from pixmend.infer.video.frames import Damage, Frame, frames_of
 from pixmend.infer.video.heard import Heard
 from pixmend.infer.video.join import join
@@ -97,7 +97,7 @@ def carry_out(pipeline: Pipeline, plan: VideoPlan, *, progress: Progress | None 
             plan = replace(plan, tile=journal.facts.get("tiles", [plan.tile])[0])
         pipeline = with_tile(pipeline, plan.tile)
         plan = replace(plan, steps=pipeline.plan(plan.clip.size, size=plan.steps.resampled))
-        _resume(journal, json.loads(json.dumps(facts_of(plan, pipeline, source=source, networks=networks))))
+        resume(journal, json.loads(json.dumps(facts_of(plan, pipeline, source=source, networks=networks))))
         resumed, damage = frames_in(journal), Damage()
         if journal.finished is None:
             resumed += _restore(pipeline, plan, journal, damage=damage, progress=progress)
