@@ -12,7 +12,7 @@ demo: .venv/demo.done
 	$(BIN)/pixmend restore examples/sign.png out/sign_x2.png --scale 2 --compare --force
 
 test: .venv/dev.done
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: .venv/dev.done
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(photo: Path, capsys: pytes
     assert run("--dry-run", "--tile", "192") == 0
     told = capsys.readouterr().out
     assert "photo.png to photo_dn25.png: nothing is done yet" in told
-    assert "result  400 x 150, 0.1 megapixels: 1 MB in memory" in told and "400 x 150, 3 tiles of 192" in told
+    assert "result  400 x 150, 0.1 megapixels: 720 kB in memory" in told and "400 x 150, 3 tiles of 192" in told
     assert "cpu, in float32" in told and "time    about" in told
     assert list(Path().iterdir()) == [photo]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,12 @@ def test_what_cannot_be_written_as_it_came_is_named_mkv(run: Run, folder: Path) 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, folder: Path) -> None:
     code, out, _ = run("clip.mp4", "o.mp4", "--dry-run")
-    assert code == 0 and "nothing is done yet" in out and "15 frames at 4.24 a second" in out and "about 1 s" in out
+    assert (
+        code == 0
+        and "nothing is done yet" in out
+        and "15 frames at 4.24 a second" in out
+        and "about 1 s in all: " in out
+    )
     code, out, _ = run("clip.mp4", "o.mp4", "--dry-run", "--json")
     planned = json.loads(out)
     assert planned["status"] == "planned" and planned["plan"]["frames"] == 15 and planned["plan"]["codec"] == "libx264"
@@ -103,7 +109,7 @@ def test_json_says_what_was_done_and_nothing_else_is_printed(run: Run) -> None:
 def test_interrupted_it_says_how_to_go_on_and_the_same_command_does(run: Run, network: Twice, folder: Path) -> None:
     network.left = 15
     code, _, err = run("clip.mp4", "o.mp4")
-    assert code == 130 and "the same command goes on" in err
+    assert code == 130 and err.endswith("all finished frames are kept: the same command goes on\n")
     assert not Path("o.mp4").exists() and place_of(folder / "o.mp4").exists()
     code, out, _ = run("clip.mp4", "o.mp4")
     assert code == 0 and "14 of them from an earlier run" in out
@@ -155,3 +161,20 @@ def test_what_cannot_be_done_is_refused_in_one_line_and_leaves_nothing(
     assert code == 1 and told in err and not out
     assert "Traceback" not in err
     assert sorted(path.name for path in folder.iterdir()) == ["clip.mp4", "text.mp4"]
+
+
+def test_a_clip_that_is_cut_short_is_told_in_words_and_in_json(run: Run, folder: Path) -> None:
+    clips.make(folder / "cut.avi", time_base=Fraction(1, 25), times=list(range(40)))
+    content = Path("cut.avi").read_bytes()
+    Path("cut.avi").write_bytes(content[: len(content) * 7 // 10])
+    code, _, err = run("cut.avi", "o.mkv")
+    assert code == 0 and "of the 40 frames the file tells of came: it is cut short or damaged" in err
+    code, out, _ = run("cut.avi", "o.mkv", "--force", "--json")
+    assert code == 0 and any("of the 40 frames" in line for line in json.loads(out)["warnings"])
+
+
+def test_a_video_cannot_be_made_again_and_that_is_told(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["rerun", "clip.mp4"]) == 1
+    assert "clip.mp4: a video, which does not say how it was made" in capsys.readouterr().err

@@ -163,6 +163,7 @@ def test_pictures_degraded_together_are_those_degraded_alone(task):
     )
 
 
+@pytest.mark.slow
 def test_a_device_gets_what_the_workers_would_have_made(loose, packed):
     source = opened(Files, loose, packed)
     there = batches(source).from_step(0, 3, device=torch.device("cpu"))

@@ -1,6 +1,7 @@
 """A video through a network: every frame at its time, all else copied, its colours kept, and nothing lost by a kill."""
 
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def test_frames_without_times_follow_each_other_and_that_is_told(tmp_path: Path)
     done = run(source, tmp_path / "out.mp4")
     times = clips.look(tmp_path / "out.mp4").times
     assert times == [Fraction(number, 25) for number in range(6)]
-    assert any("had no time of their own" in line for line in done.warnings)
+    assert any("without a time" in line for line in done.warnings)
 
 
 def test_a_frame_that_repeats_the_one_before_is_not_computed_again(tmp_path: Path) -> None:
@@ -446,12 +447,83 @@ def test_damaged_packets_are_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert any("damaged" in line for line in done.warnings)
 
 
-def test_a_file_cut_short_is_restored_as_far_as_it_goes_and_says_so(tmp_path: Path) -> None:
-    source = clips.make(tmp_path / "in.mkv", times=[3200 * number for number in range(40)], audio=("aac",))
-    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+@pytest.mark.parametrize("end", [".mp4", ".mkv", ".avi", ".webm", ".flv"])
+def test_a_file_cut_short_is_restored_as_far_as_it_goes_and_says_so(end: str, tmp_path: Path) -> None:
+    source = plain(tmp_path / f"in{end}")
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 7 // 10])
     done = run(source, tmp_path / "out.mkv")
-    assert 5 < done.frames < 40
-    assert any("ended early" in line or "cut short" in line for line in done.warnings)
+    assert 0 < done.frames < 38
+    told = rf"{done.frames} of the 40 frames" if end in (".mp4", ".avi") else r"[01]\.\d of the 1\.[67] s"
+    assert any(re.match(rf"{told} the file tells of came: it is cut short or damaged", line) for line in done.warnings)
+
+
+@pytest.mark.parametrize("end", [".mkv", ".avi", ".webm"])
+def test_frames_that_are_lost_without_an_error_are_told(end: str, tmp_path: Path) -> None:
+    source = plain(tmp_path / f"in{end}")
+    content = bytearray(source.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    source.write_bytes(content)
+    done = run(source, tmp_path / "out.mkv")
+    assert done.frames < 38 and done.lost == 0
+    assert any("the file tells of came" in line for line in done.warnings)
+
+
+def plain(path: Path) -> Path:
+    """Forty frames at 25 a second; its index is at the beginning where it is an MP4."""
+    codec = "libvpx-vp9" if path.suffix == ".webm" else "libx264"
+    source = clips.make(path, size=(96, 96), codec=codec, time_base=Fraction(1, 25), times=list(range(40)))
+    if path.suffix == ".mp4":
+        copy(source.rename(path.with_name("late.mp4")), path, options={"movflags": "+faststart"})
+    return path
+
+
+def copy(source: Path, target: Path, **options: dict[str, str]) -> None:
+    """The pictures, not encoded again."""
+    with av.open(str(source)) as given, av.open(str(target), "w", **options) as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = stream
+                made.mux(packet)
+
+
+@pytest.mark.parametrize("end", [".mp4", ".mkv", ".webm", ".flv"])
+@pytest.mark.parametrize("last", [0, 25_600])
+def test_a_whole_file_of_any_rate_is_not_said_to_be_cut(last: int, end: str, tmp_path: Path) -> None:
+    steps = random.Random(0).choices((256, 512, 700, 4100), k=20)
+    times = [6400 + sum(steps[:number]) for number in range(20)]
+    codec = "libvpx-vp9" if end == ".webm" else "libx264"
+    source = clips.make(tmp_path / f"in{end}", times=[*times, times[-1] + 512 + last], codec=codec)
+    done = run(source, tmp_path / "out.mkv")
+    assert (done.frames, done.warnings) == (21, ())
+
+
+@pytest.mark.parametrize("end", [".mp4", ".mkv", ".avi", ".flv"])
+def test_sound_that_goes_on_without_pictures_is_no_cut(end: str, tmp_path: Path) -> None:
+    source = tmp_path / f"in{end}"
+    clips.make(source, time_base=Fraction(1, 25), times=list(range(12)), audio=("aac",))  # whose sound is longer
+    assert run(source, tmp_path / "out.mkv").warnings == ()
+
+
+def test_frames_that_an_edit_list_hides_are_not_missed(tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "in.mp4", frames=40, options={"bf": "0"})
+    content = bytearray(source.read_bytes())
+    at = content.index(b"elst") + 12  # its one entry: how long it lasts, in milliseconds
+    content[at : at + 4] = (800).to_bytes(4, "big")
+    source.write_bytes(content)
+    with av.open(str(source)) as file:
+        assert file.streams.video[0].frames == 40
+    done = run(source, tmp_path / "out.mp4")
+    assert done.frames < 38 and done.warnings == ()
+
+
+def test_a_time_base_that_is_told_for_a_rate_is_not_believed(tmp_path: Path) -> None:
+    copy(clips.make(tmp_path / "in.mp4", frames=40), tmp_path / "in.mkv")
+    with av.open(str(tmp_path / "in.mkv")) as file:
+        assert file.streams.video[0].average_rate == 12800
+    found = look_at(tmp_path / "in.mkv")
+    assert (found.rate, found.frames) == (25, 40)
 
 
 def write_sound(path: Path) -> None:

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
-START = "from pixmend.interrupt import stop_while_importing; stop_while_importing(130)\n"
+START = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background has had ignored
+from pixmend.interrupt import stop_while_importing
+stop_while_importing(130)
+"""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT can be sent there")
 @pytest.mark.parametrize(("program", "code"), [("import swallows", 130), ("exec(open('swallows.py').read())", 7)])
 def test_an_import_that_swallows_it_is_ended_and_nothing_else(program: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "swallows.py").write_text(
-        "import time\nprint('here', flush=True)\ntry:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    pass\n"
+        "import time\ntry:\n    print('here', flush=True)\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    pass\n"
     )
     command = [sys.executable, "-c", f"{START}{program}\nraise SystemExit(7)"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

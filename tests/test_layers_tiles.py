@@ -161,7 +161,7 @@ def test_a_tile_too_small_for_the_network_is_refused() -> None:
 
 
 def test_too_little_memory_for_any_tile_is_refused() -> None:
-    with pytest.raises(PixmendError, match=r"smallest tile of 64 pixels takes 0 MB"):
+    with pytest.raises(PixmendError, match=r"smallest tile of 64 pixels takes 410 kB"):
         step((200, 200), max_memory=100_000)
 
 

@@ -101,6 +101,7 @@ def test_fine_tuning_begins_with_what_was_pre_trained_with_the_same_seed(folder,
     assert starts[out / "quick" / "1" / "2"] == str(out / "quick" / "1" / "1" / "weights.safetensors")
 
 
+@pytest.mark.slow
 def test_a_stopped_study_goes_on_to_the_same_scores(finished, folder, tmp_path):
     out = tmp_path / "out"
     study = ready(folder, out)

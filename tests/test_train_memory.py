@@ -151,6 +151,7 @@ def test_the_remedy_leaves_the_training_as_it_is_while_that_is_enough(run):
     assert remedy(run, worst, room=1000, device=CPU) is None
 
 
+@pytest.mark.slow
 def test_a_contrastive_loss_that_needs_its_batch_together_is_told_a_smaller_one():
     run = small(find("ipt.pretrain"))
     run = replace(run, data=replace(run.data, batch=64))

@@ -80,7 +80,7 @@ def _explain(error: Exception | KeyboardInterrupt) -> tuple[int, str]:
         context = getattr(error, "ctx", None)
         return 2, f"error: {usage()} (see {context.command_path if context else 'pixmend'} --help)"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return _INTERRUPTED, "interrupted, nothing half-written"
+        return _INTERRUPTED, text or "interrupted, nothing half-written"
     if isinstance(error, PixmendError):
         return 1, f"error: {text}"
     if isinstance(error, OSError):

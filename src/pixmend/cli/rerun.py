@@ -35,9 +35,12 @@ def rerun(
     """
     import tempfile
 
+    from pixmend.cli.restore.video import wanted
     from pixmend.errors import PixmendError
     from pixmend.image import WriteOptions, check_output, read_picture, read_provenance, write_picture
 
+    if wanted(result):
+        raise PixmendError(f"{result}: a video, which does not say how it was made: only pictures are made again")
     facts = _checked(read_provenance(result), result)
     source = picture or result.with_name(facts["picture"])
     if picture is None and source.is_file() and source.samefile(result):

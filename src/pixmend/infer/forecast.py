@@ -97,12 +97,17 @@ class Plan:
         steps = "; then ".join(map(str, self.steps))
         return steps if self.resampled is None else f"{steps}; to {self.resampled[1]} x {self.resampled[0]}"
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """All but the time."""
         steps = self.steps_words
         memory = f"about {memory_words(self.peak_bytes)}"
         if self.device_bytes:
             memory += f" and {memory_words(self.device_bytes)} of the device"
-        return f"{steps}; {self.device}, {self.precision}, {memory}, {time_words(self.seconds)}"
+        return f"{steps}; {self.device}, {self.precision}, {memory}"
+
+    def __str__(self) -> str:
+        return f"{self.words}, {time_words(self.seconds)}"
 
 
 def picture_bytes(size: tuple[int, int], *, scale: int, original: tuple[int, int] | None, channels: int) -> int:

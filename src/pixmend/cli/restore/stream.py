@@ -23,7 +23,6 @@ _PER_PIXEL = 16
 """Bytes of a picture in memory, transparency included."""
 _SMALL = 1 << 24
 """Bytes of a file whose header is not asked whether the picture is too large."""
-_INTERRUPTED = 130
 
 
 def too_large(
@@ -57,7 +56,7 @@ def restore(request: "Request") -> None:
 
     Raises:
         PixmendError: before the work, where it cannot be done; or the disk is full.
-        typer.Exit: with 130 where the work was interrupted.
+        typer.Abort: interrupted, and what goes on.
     """
     import pixmend
     from pixmend.image.bands import open_bands
@@ -115,8 +114,8 @@ def _work(pipeline: "Pipeline", plan: "StreamPlan", *, made: dict[str, Any], req
         except Damaged as error:
             raise PixmendError(f"{request.model}: {error}") from error
         except KeyboardInterrupt:
-            request.notes.print(f"{plan.target}: interrupted, and all finished rows are kept: the same command goes on")
-            raise typer.Exit(_INTERRUPTED) from None
+            kept = f"{plan.target}: interrupted, and all finished rows are kept: the same command goes on"
+            raise typer.Abort(kept) from None
 
 
 def _report(plan: "StreamPlan", done: "Streamed | None", seams: "Certificate | None", *, seconds: float) -> None:

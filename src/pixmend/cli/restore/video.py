@@ -8,7 +8,6 @@ import typer
 
 from pixmend.cli import console
 from pixmend.cli.restore import tasks
-from pixmend.cli.restore.outcome import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +30,7 @@ def restore(request: "Request") -> None:
 
     Raises:
         PixmendError: before the work, where it cannot be done; or the disk is full.
-        typer.Exit: with 130 where the work was interrupted.
+        typer.Abort: interrupted, and what goes on.
     """
     import pixmend
     from pixmend.errors import PixmendError
@@ -107,10 +106,8 @@ def _work(pipeline: "Pipeline", plan: "VideoPlan", *, request: "Request") -> "Re
         except Damaged as error:
             raise PixmendError(f"{request.model}: {error}") from error
         except KeyboardInterrupt:
-            request.notes.print(
-                f"{plan.target}: interrupted, and all finished frames are kept: the same command goes on"
-            )
-            raise typer.Exit(INTERRUPTED) from None
+            kept = f"{plan.target}: interrupted, and all finished frames are kept: the same command goes on"
+            raise typer.Abort(kept) from None
 
 
 def _bar(notes: "Console") -> "Progress":
@@ -128,7 +125,7 @@ def _bar(notes: "Console") -> "Progress":
 
 
 def _report(done: "RestoredVideo") -> None:
-    from pixmend.infer.video.plan import counted
+    from pixmend.infer.video.expected import counted
 
     for warning in done.warnings:
         console.notes().print(console.printable(f"{done.target}: {warning}"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmend.errors import PixmendError
 from pixmend.image.picture import FilePath
+from pixmend.infer.video.expected import end_told, frames_told
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -51,6 +52,10 @@ class Clip:
     """Seconds that a timestamp counts."""
     frames: int
     """As the file tells, or by duration and rate: not to be relied on."""
+    counted: int | None
+    """Frames that must come if nothing is damaged, where the file counts them."""
+    end: float | None
+    """Seconds at which all streams have ended, where the file tells."""
     depth: int
     """Bits of a sample."""
     chroma: tuple[int, int]
@@ -144,7 +149,9 @@ def look_at(path: FilePath) -> Clip:
         frame = _first(container, stream, path)
         layout = frame.format
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        seconds = _seconds(container, stream)
+        if stream.guessed_rate and rate > 2 * stream.guessed_rate:  # some Matroska tells the time base for a rate
+            rate = stream.guessed_rate
+        seconds, counted = _seconds(container, stream), frames_told(container, stream)
         assert stream.time_base is not None
         return Clip(
             path=path,
@@ -152,7 +159,9 @@ def look_at(path: FilePath) -> Clip:
             size=(frame.height, frame.width),
             rate=rate,
             time_base=stream.time_base,
-            frames=stream.frames or max(1, round(seconds * rate)),
+            frames=counted or max(1, round(seconds * rate)),
+            counted=counted,
+            end=end_told(container),
             depth=max((component.bits for component in layout.components), default=8),
             chroma=_chroma(layout),
             matrix=_matrix(frame, path),

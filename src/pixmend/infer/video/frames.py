@@ -6,7 +6,9 @@ h and w height and width of a frame in pixels.
 import heapq
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from pixmend.errors import PixmendError
 from pixmend.infer.video.clip import FULL, LIMITED, MATRICES, Clip, library, opened, told
+from pixmend.infer.video.expected import counted
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -44,6 +47,8 @@ class Frame:
 class Damage:
     """What could not be had as the file has it."""
 
+    frames: int = 0
+    """That came."""
     packets: int = 0
     """That could not be decoded."""
     corrupt: int = 0
@@ -52,27 +57,38 @@ class Damage:
     """Frames whose time was not after that of the frame before."""
     ended: str | None = None
     """Why reading came to its end before that of the file."""
-    times: list[int] = field(default_factory=list)
-    """First and last."""
+    end: int = 0
+    """Where the last frame ends, in the clip's time base."""
+    gap: int = 0
+    """The longest time from a frame to the next."""
 
     def warnings(self, clip: Clip) -> tuple[str, ...]:
         """What a person must hear of it, a line each."""
         lines = []
         if self.packets:
-            lines.append(f"{self.packets} damaged packets could not be decoded: their frames are missing")
+            lines.append(f"{counted(self.packets, 'damaged packet')} could not be decoded: such frames are missing")
         if self.corrupt:
-            lines.append(f"{self.corrupt} frames are damaged in the source")
+            lines.append(f"{counted(self.corrupt, 'frame')} damaged in the source")
         if self.moved:
-            lines.append(f"{self.moved} frames had no time of their own and were put after the one before")
+            lines.append(f"{counted(self.moved, 'frame')} without a time that fits, put after the one before")
         if self.ended:
             lines.append(f"reading ended early: {self.ended}")
-        elif self.times and (lost := self._lost(clip)) > 1:
-            lines.append(f"the file tells of {lost:.1f} s more than there are: is it cut short?")
+        if self.frames and (came := self._came(clip)):
+            lines.append(f"{came} the file tells of came: it is cut short or damaged")
         return tuple(lines)
 
-    def _lost(self, clip: Clip) -> float:
-        """Seconds between the last frame and where the file says that it would be."""
-        return float(clip.frames / clip.rate - (self.times[-1] - self.times[0]) * clip.time_base - 1 / clip.rate)
+    def _came(self, clip: Clip) -> str | None:
+        """How much of what, where it is clearly less; a frame may be one of two fields, or a time rounded."""
+        if clip.counted is not None:
+            short = clip.counted - self.frames - self.packets > 1
+            return f"{self.frames} of the {clip.counted} frames" if short else None
+        if clip.end is None:
+            return None
+        slack = float(max(2.5 / clip.rate, self.gap * clip.time_base))  # at variable rates the last may stay as long
+        came = float(self.end * clip.time_base)
+        if clip.end - came <= slack or clip.end - (last := _last_moment(clip.path)) <= slack:
+            return None
+        return f"{max(came, last):.1f} of the {clip.end:.1f} s"
 
 
 def frames_of(clip: Clip, *, first: int = 0, damage: Damage) -> Generator[Frame]:
@@ -95,7 +111,9 @@ def frames_of(clip: Clip, *, first: int = 0, damage: Damage) -> Generator[Frame]
             time = 0 if last is None else last + (step if time is None else 1)
             damage.moved += 1
         damage.corrupt += frame.is_corrupt
-        damage.times[1 if damage.times else 0 :] = [time]
+        damage.frames += 1
+        damage.gap = max(damage.gap, time - (time if last is None else last))
+        damage.end = time + (frame.duration or step)
         last = time
         if number >= first:
             pixels = colour.to_rgb(frame)
@@ -138,6 +156,16 @@ def _decoded(clip: Clip, damage: Damage) -> "Generator[tuple[int | None, VideoFr
             for frame in found:
                 place = heapq.heappop(places) if places else None
                 yield (place if ordered else frame.pts), frame
+
+
+def _last_moment(path: Path) -> float:
+    """Seconds at which the last packet of any stream ends, since sound may go on without pictures."""
+    last = 0.0
+    with opened(path) as container, suppress(library().FFmpegError, OSError):
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return last
 
 
 class Colour:

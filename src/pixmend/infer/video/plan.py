@@ -20,6 +20,7 @@ from pixmend.infer.forecast import Plan, memory_words, time_words
 from pixmend.infer.pipeline import Pipeline
 from pixmend.infer.video.clip import Clip, look_at
 from pixmend.infer.video.encode import Coding, coding_for
+from pixmend.infer.video.expected import counted
 from pixmend.infer.video.join import check_copied
 
 _PIECE = range(12, 31)
@@ -69,10 +70,10 @@ class VideoPlan:
         rate = f"{float(clip.rate):.2f}".rstrip("0").rstrip(".")
         return "\n".join(
             (
-                f"{counted(clip.frames, 'frame')} at {rate} a second, each on its own: {self.steps}",
+                f"{counted(clip.frames, 'frame')} at {rate} a second, each on its own: {self.steps.words}",
                 f"{pieces} of {self.piece} frames as {self.coding}, roughly {memory_words(self.result_bytes)} "
                 f"and for a moment twice that; {counted(len(clip.copied), 'other stream')} copied",
-                f"about {time_words(self.seconds)} in all",
+                f"about {time_words(self.seconds)} in all: {self.steps.seconds:.3g} s a frame",
             )
         )
 
@@ -126,11 +127,6 @@ def _tile(pipeline: Pipeline, steps: Plan) -> int | None:
         return None
     cut = [step.tile for step in steps.steps if len(step.tiles) > 1]
     return min(cut) if cut else max(step.tile for step in steps.steps)
-
-
-def counted(number: int, what: str) -> str:
-    """1 frame, 2 frames."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def with_tile(pipeline: Pipeline, tile: int | None) -> Pipeline:
