@@ -166,7 +166,7 @@ class _Sent(Worker):
     """A worker whose network lies in the memory that a cluster shares."""
 
     def __init__(self, setup: Setup, network: Any) -> None:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         super().__init__(setup, ray.get(network))
 

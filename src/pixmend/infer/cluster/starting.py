@@ -44,8 +44,8 @@ def started(address: str, cores: int) -> Iterator[Any]:
         if address == LOCAL and "ray" not in sys.modules:  # which reads them once
             os.environ.setdefault("RAY_AUTH_MODE", "token")
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))  # this program's own, in no file
-        import ray
-        import ray.data
+        import ray  # pyright: ignore[reportMissingImports]
+        import ray.data  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise PixmendError(f"cluster {address}: Ray is missing: pip install 'pixmend[cluster]'") from error
     if ray.is_initialized():
@@ -84,7 +84,7 @@ def _hushed() -> Iterator[None]:
 @contextmanager
 def settings() -> Iterator[None]:
     """Ray Data quiet, and every row on its own, so that a chunk is what is given out, told, and done again."""
-    import ray.data
+    import ray.data  # pyright: ignore[reportMissingImports]
 
     context = ray.data.DataContext.get_current()
     asked = {"enable_progress_bars": False, "target_max_block_size": 1}
