@@ -69,3 +69,10 @@ def test_a_size_is_a_number_and_a_unit_of_thousands(text: str, count: int) -> No
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(PixmendError, match="--max-memory: expected a size such as 2GB or 800MB, got"):
         size_in_bytes(text)
+
+
+def test_tiles_smaller_than_the_network_sees_are_told(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--dry-run", "--tile", "192") == 0
+    assert "tiles of 192, less than this network sees: larger ones come closer" in capsys.readouterr().out
+    assert run("--dry-run") == 0
+    assert "less than" not in capsys.readouterr().out

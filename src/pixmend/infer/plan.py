@@ -20,6 +20,8 @@ Measured with the bundled weights on examples/sign.png, 6 tiles of 192: the tile
 """
 
 _SMALLEST = 64
+_FAR = 6
+"""Cells of a wide grid that a network sees along a side, about."""
 
 __all__ = [
     "OVERLAP",
@@ -88,6 +90,8 @@ def plan_step(
     overlap = overlap_of(tile, multiple, asked=overlap)
     tiles = place_tiles(size, tile=tile, overlap=overlap, multiple=multiple)
     pixels = tile_pixels(tiles, multiple)
+    if len(tiles) > 1 and multiple > OVERLAP and tile < _FAR * multiple:
+        told += ", less than this network sees: larger ones come closer to the whole"
     return Step(
         size=size,
         scale=scale,
