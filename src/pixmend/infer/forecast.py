@@ -29,7 +29,7 @@ class Step:
     seconds: float = 0.0
     """That the network is foretold to take."""
     told: str = ""
-    """What the plan says about the overlap, where it is not the default, and of tiles that are small for the network."""
+    """What the plan says of an overlap that is not the default, and of tiles that are small for the network."""
 
     @property
     def output_size(self) -> tuple[int, int]:
