@@ -23,7 +23,6 @@ _HALVES = {2: ("RGB", "RGB;16B", "RGB;16L"), 6: ("RGBA", "RGBA;16B", "RGBA;16L")
 """By colour type: the mode, and how its decoder is told which byte of each value to take."""
 _DISGUISES = {0: 4, 4: 6}
 """Colour types by their twins of 8 bits, with twice the channels and so the same bytes in the same filters."""
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _COLOUR = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 """Chunks about colours, but for the profile, and the bytes that each has."""
